@@ -1,0 +1,1 @@
+"""The bundled model folders, each with its model card."""

@@ -1,0 +1,176 @@
+"""The seams. Each is small, and each has one contract suite that every implementation passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.types import Answer, Chunk, Document, DocumentInfo, Hit
+
+Vectors = NDArray[np.float32]
+
+
+class Loader(Protocol):
+    """Reads one kind of file."""
+
+    def load(self, path: Path, *, source: str) -> Iterator[Document]:
+        """Yield the documents of `path`; `source` is what people see as its name.
+
+        Raises LoadError, naming `source`, when the file or one of its records can't be read;
+        the documents yielded before stay valid.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """Turns text into unit vectors whose dot product is the similarity.
+
+    `id` names the model; `fingerprint` changes whenever its weights do.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Shape `(len(texts), dimensions)`, float32, rows of length 1 (0 for an empty text)."""
+        ...
+
+    def embed_query(self, text: str) -> Vectors:
+        """Shape `(dimensions,)`, float32, length 1 (0 for an empty text)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedDocument:
+    """A document ready to be stored: its chunks, their search terms and their vectors.
+
+    `terms[i]` are the terms of `chunks[i]`, pre-cut and joined by single spaces;
+    `vectors` has shape `(len(chunks), dimensions)`.
+    """
+
+    document: Document
+    chunks: Sequence[Chunk]
+    terms: Sequence[str]
+    vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk one search found. `key` is the store's own number for it, `score` that search's."""
+
+    key: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What the two searches found, each best first."""
+
+    lexical: Sequence[Candidate]
+    dense: Sequence[Candidate]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """Counts, and the name of the state that a reader sees."""
+
+    documents: int
+    chunks: int
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file the index knows: `source` is its name for people, `sha256` of its bytes."""
+
+    source: str
+    sha256: str
+    documents: int
+
+
+class PassageStore(Protocol):
+    """Read access to one state of an index. Safe to use from several threads."""
+
+    def search(self, terms: Sequence[str], vector: Vectors, *, limit: int) -> Candidates:
+        """The best `limit` chunks by BM25 over `terms` and by dot product with `vector`."""
+        ...
+
+    def document_frequencies(self, terms: Sequence[str]) -> Sequence[int]:
+        """In how many chunks each term stands."""
+        ...
+
+    def passages(self, keys: Sequence[int]) -> Mapping[int, tuple[Chunk, DocumentInfo]]:
+        """The chunks with these keys; unknown keys are left out."""
+        ...
+
+    def document(self, document_id: str) -> Document | None:
+        """The whole document, None when it isn't in the index."""
+        ...
+
+    def documents(self) -> Iterator[tuple[DocumentInfo, int]]:
+        """Every document with its number of chunks, by source, then in file order."""
+        ...
+
+    def files(self) -> Mapping[str, FileRecord]:
+        """The files this index was built from, by source."""
+        ...
+
+    def stats(self) -> StoreStats: ...
+
+    def close(self) -> None: ...
+
+
+class StoreWriter(Protocol):
+    """One update of an index: all of it becomes visible at `commit`, or none of it does."""
+
+    def files(self) -> Mapping[str, FileRecord]:
+        """The files known so far, this update's changes included."""
+        ...
+
+    def put_file(self, record: FileRecord, documents: Iterable[IndexedDocument]) -> None:
+        """Replace what came from `record.source` by `documents`.
+
+        A document whose id is already there under another file is kept once and belongs to both.
+        """
+        ...
+
+    def remove_file(self, source: str) -> int:
+        """Forget a file; the number of documents that went with it."""
+        ...
+
+    def remove_document(self, document_id: str) -> bool:
+        """Take one document out; False when it isn't there."""
+        ...
+
+    def commit(self) -> StoreStats:
+        """Make the update visible. Raises StorageError and leaves the old state when it can't."""
+        ...
+
+
+class StoreBackend(Protocol):
+    """Opens a store for reading or for one update."""
+
+    def open(self) -> PassageStore: ...
+
+    def update(self) -> AbstractContextManager[StoreWriter]: ...
+
+
+class AnswerGenerator(Protocol):
+    """Writes an answer from hits that the judge found good enough."""
+
+    @property
+    def name(self) -> str: ...
+
+    def answer(self, question: str, query: str, hits: Sequence[Hit]) -> Answer: ...
