@@ -1,0 +1,61 @@
+"""A text that is being put together from headings and paragraphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rag.loaders.cleaning import clean_body
+from rag.types import Heading
+
+
+class Outline:
+    """Collects blocks; `headings` always mark their lines in `text`, in order."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._headings: list[Heading] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    @property
+    def headings(self) -> tuple[Heading, ...]:
+        return tuple(self._headings)
+
+    @property
+    def length(self) -> int:
+        """The length of `text` so far."""
+        return self._length
+
+    @property
+    def title(self) -> str:
+        """The first heading of the first level; empty when there is none."""
+        text = self.text
+        return next((text[h.start : h.end] for h in self._headings if h.level == 1), "")
+
+    def add(self, block: str, *, tight: bool = False) -> None:
+        """Append a block, after an empty line or, when `tight`, after a line break."""
+        block = clean_body(block)
+        if block.strip():
+            self._append(block, "\n" if tight else "\n\n")
+
+    def add_heading(self, line: str, *, level: int) -> None:
+        """Append a heading as a line of its own."""
+        line = " ".join(clean_body(line).split())
+        if line:
+            self._append(line, "\n\n")
+            self._headings.append(Heading(self._length - len(line), self._length, level))
+
+    def add_rows(self, rows: Iterable[Iterable[str]]) -> None:
+        """Append a table: a line for each row, its cells joined by ` | `."""
+        lines = (" | ".join(" ".join(cell.split()) for cell in row) for row in rows)
+        self.add("\n".join(line for line in lines if line.strip(" |")))
+
+    def _append(self, block: str, separator: str) -> None:
+        if self._parts:
+            self._parts.append(separator)
+            self._length += len(separator)
+        self._parts.append(block)
+        self._length += len(block)
