@@ -139,11 +139,19 @@ class StoreWriter(Protocol):
         """The files known so far, this update's changes included."""
         ...
 
-    def put_file(self, record: FileRecord, documents: Iterable[IndexedDocument]) -> None:
-        """Replace what came from `record.source` by `documents`.
+    def start_file(self, source: str) -> None:
+        """Drop what came from `source` before; `add` then fills it anew."""
+        ...
 
-        A document whose id is already there under another file is kept once and belongs to both.
+    def add(self, source: str, documents: Iterable[IndexedDocument]) -> None:
+        """Add documents that came from `source`.
+
+        A document whose id is already there is kept as it is and belongs to both files.
         """
+        ...
+
+    def finish_file(self, source: str, sha256: str) -> None:
+        """Note the hash of a file that has been read; an empty one makes the next run read it."""
         ...
 
     def remove_file(self, source: str) -> int:
@@ -162,9 +170,20 @@ class StoreWriter(Protocol):
 class StoreBackend(Protocol):
     """Opens a store for reading or for one update."""
 
-    def open(self) -> PassageStore: ...
+    def snapshot(self) -> str:
+        """The name of the state that `open` would open now; cheap. Raises IndexUnusableError."""
+        ...
 
-    def update(self) -> AbstractContextManager[StoreWriter]: ...
+    def open(self) -> PassageStore:
+        """Raises IndexUnusableError."""
+        ...
+
+    def update(self, *, rebuild: bool = False) -> AbstractContextManager[StoreWriter]:
+        """One update at a time; what isn't committed when it ends is discarded.
+
+        Raises IndexBusyError, StorageError.
+        """
+        ...
 
 
 class AnswerGenerator(Protocol):

@@ -1,0 +1,20 @@
+"""From hits to an answer with citations, or to an honest refusal."""
+
+from rag.answering.abstention import Judge, Verdict
+from rag.answering.evidence import Evidence, EvidenceFinder
+from rag.answering.extractive import ExtractiveGenerator, decline
+from rag.answering.question import Question, QuestionAnalyser, Segmenter
+from rag.answering.rewriting import Rewriter
+
+__all__ = [
+    "Evidence",
+    "EvidenceFinder",
+    "ExtractiveGenerator",
+    "Judge",
+    "Question",
+    "QuestionAnalyser",
+    "Rewriter",
+    "Segmenter",
+    "Verdict",
+    "decline",
+]

@@ -1,0 +1,157 @@
+"""When the documents don't say: the judge decides from the question's own words.
+
+Similarity alone can't tell a near miss: a question about 双流区 is as similar to a sentence about
+龙泉驿区 as a question about 龙泉驿区 is. So names, places, years and quotations of the question
+must be found where the evidence stands, and the rest is a matter of how much of the question's
+weight the evidence covers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rag.answering.evidence import Evidence, EvidenceFinder, match
+from rag.answering.kinds import TYPED
+from rag.answering.question import Question, place_stem
+from rag.text import fold
+from rag.types import Document, Hit
+
+NOTHING_FOUND = "nothing_found"
+LOW_CONFIDENCE = "low_confidence"
+ENTITY_MISMATCH = "entity_mismatch"
+EMPTY_QUESTION = "empty_question"
+
+# Logistic regression's form, with coefficients set by hand on questions of our own; to be fitted
+# on held-out data when the gold sets are large enough.
+_BIAS = -3.0
+_AROUND = 4.6
+_COVERED = 2.2
+_SIMILARITY = 1.6
+_FIT = 1.2
+_UNTYPED = -1.6
+_MISMATCH_CEILING = 0.15
+# A place that the document names this often, compared with the place it names most, is what the
+# document is about.
+_SUBJECT_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the hits answer one question, how surely, and from which sentences.
+
+    `reason` is None exactly when `answerable`; `evidence` is best first and never empty then.
+    """
+
+    question: Question
+    answerable: bool
+    confidence: float
+    reason: str | None
+    evidence: tuple[Evidence, ...]
+    missing: str | None = None
+
+
+class Judge:
+    """Decides whether the best evidence answers the question."""
+
+    def __init__(
+        self,
+        finder: EvidenceFinder,
+        document: Callable[[str], Document | None],
+        *,
+        threshold: float,
+    ) -> None:
+        self._finder = finder
+        self._document = document
+        self._threshold = threshold
+
+    def assess(self, question: Question, hits: Sequence[Hit]) -> Verdict:
+        """Never raises for a well-formed question; an empty one is declined."""
+        if not question.words:
+            return Verdict(question, False, 0.0, EMPTY_QUESTION, ())
+        evidence = self._finder.find(question, hits)
+        if not evidence or evidence[0].around == 0.0:
+            return Verdict(question, False, 0.0, NOTHING_FOUND, ())
+        texts: dict[str, str] = {}
+        missing = None
+        # The best sentence may stand in the wrong district's article, and the next one not.
+        for i, item in enumerate(evidence[:12]):
+            lacking = self._lacking(question, item, texts)
+            if lacking is None:
+                confidence = confidence_of(question, item)
+                answerable = confidence >= self._threshold
+                return Verdict(
+                    question, answerable, confidence,
+                    None if answerable else LOW_CONFIDENCE, tuple(evidence[i:]),
+                )  # fmt: skip
+            missing = missing or lacking
+        confidence = min(_MISMATCH_CEILING, confidence_of(question, evidence[0]))
+        return Verdict(question, False, confidence, ENTITY_MISMATCH, tuple(evidence), missing)
+
+    def _lacking(self, question: Question, item: Evidence, texts: dict[str, str]) -> str | None:
+        """The first name or year of the question that isn't where the evidence stands."""
+        info = item.hit.document
+        if info.id not in texts:
+            document = self._document(info.id)
+            texts[info.id] = fold(document.text) if document else fold(item.hit.chunk.text)
+        near = "\n".join((item.folded, fold(item.hit.chunk.context), fold(info.title)))
+        whole = texts[info.id]
+        for place in question.places:
+            if match(place, near) < 0.9 and not _is_subject(place, whole):
+                return place
+        for year in question.years:
+            if not _year_fits(year, item, whole, info.date):
+                return year
+        for name in question.quoted:
+            if name not in whole and name not in near:
+                return name
+        return None
+
+
+def confidence_of(question: Question, item: Evidence) -> float:
+    """The probability, from 0 to 1, that `item` answers the question."""
+    z = _BIAS + _AROUND * item.around + _COVERED * item.covered + _SIMILARITY * item.similarity
+    if item.short is not None:
+        z += _FIT * item.short.fit
+    elif question.kind in TYPED:
+        z += _UNTYPED
+    return 1.0 / (1.0 + math.exp(-z))
+
+
+def _is_subject(place: str, whole: str) -> bool:
+    """Whether a document names the place about as often as any other place."""
+    stem = place_stem(place)
+    own = whole.count(stem)
+    if not own:
+        return False
+    others: dict[str, int] = {}
+    for name in re.findall(r"[\u4e00-\u9fff]{2,3}(?=省|市|区|县|镇|乡|街道|社区)", whole):
+        others[name] = others.get(name, 0) + 1
+    return own >= _SUBJECT_SHARE * max(others.values(), default=0) and own > 1
+
+
+def _year_fits(year: str, item: Evidence, whole: str, date: str | None) -> bool:
+    """A sentence with another year doesn't answer; one without a year may, in the right article."""
+    if year in item.folded:
+        return True
+    named = re.findall(r"(?:19|20)\d\d(?=年)", item.folded)
+    if named:
+        return False
+    relative = {"今年": 0, "去年": -1, "前年": -2, "明年": 1}
+    for word, shift in relative.items():
+        if word in item.folded:
+            return date is not None and date[:4].isdigit() and int(date[:4]) + shift == int(year)
+    return year in whole or (date or "").startswith(year)
+
+
+__all__ = [
+    "EMPTY_QUESTION",
+    "ENTITY_MISMATCH",
+    "LOW_CONFIDENCE",
+    "NOTHING_FOUND",
+    "Judge",
+    "Verdict",
+    "confidence_of",
+]

@@ -1,0 +1,184 @@
+"""A question taken apart: what it asks for, its words with their weights, its entities."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rag.answering.kinds import Kind, focus_of, kind_of
+from rag.errors import Lang
+from rag.text import Span, analyse_folded, fold, is_cjk
+
+# Cuts folded text into words; spans in order, without overlap.
+Segmenter = Callable[[str], Sequence[Span]]
+# In how many passages each term stands, and how many passages there are.
+Frequencies = Callable[[Sequence[str]], Sequence[int]]
+
+_STOP = frozenset(
+    "的 了 是 在 有 和 与 及 或 就 都 也 还 又 被 把 将 给 对 从 到 为 以 于 等 这 那 其 它 他 她 我 你 您 们 "
+    "我们 你们 他们 它们 咱 吗 呢 啊 吧 呀 么 嘛 着 过 地 得 之 所 而 则 但 并 且 很 太 最 更 再 只 才 个 一 一个 "
+    "什么 啥 哪 哪些 哪个 哪里 哪儿 哪家 哪位 哪年 哪一 哪一年 哪几 谁 多少 几 几个 几家 怎么 怎样 如何 咋 为什么 为何 为啥 "
+    "什么样 何时 何处 多大 多久 多长 多高 请问 请 一下 问 想 知道 想知道 告诉 介绍 说说 讲讲 一共 总共 共 共有 "
+    "总 大概 大约 大致 左右 具体 目前 现在 如今 当前 其中 主要 关于 有关 相关 情况 时候 什么时候 地方 东西 方面 叫 "
+    "叫做 叫什么 称为 是什么 有没有 是否 是不是 能不能 可以 能 会 要 想要 需要 哦 嗯 那么 那个 这个 这些 那些 里 上 下 中 "
+    "里面 当中 由 让 使 向 往 跟 同 因 因为 所以 如果 的话 呗 名字 数量 原因 意思 分别 各 各自 到底 究竟 进行 "
+    "家 名 位 件 项 条 次 点 种 做 做了 搞 弄 算 来 去 没 没有 不 年 月 日 元 钱 "
+    "a an the of in on at to for from by with and or is are was were be been do does did has have had how "
+    "many much what which who whom whose when where why it its this that these those there their they he she "
+    "you we i me my your our as into about than then so if not no please tell can could would will s".split()
+)  # fmt: skip
+_QUOTED = re.compile(r"[“\"「『‘《]([^”\"」』’》]{1,24})[”\"」』’》]")
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?!\d)(?=年|/|-|\b|$|[^\d])")
+_ZONE_SUFFIX = ("特别行政区", "自治区", "自治州", "街道", "社区", "园区", "省", "市", "区", "县", "镇", "乡", "村")  # fmt: skip
+_NOT_ZONES = frozenset(
+    "地区 社区 园区 城市 县市 乡村 农村 全市 全区 全县 全省 全镇 全村 本市 本区 该区 该市 该镇 该村 市区 城区 辖区 景区 街区 "
+    "小区 山区 郊区 开发区 经开区 高新区 工业园区 产业园区 片区 校区 城乡 县域 街道 街镇 乡镇 村镇 中心镇 古镇 老区 "
+    "新区 各区 各县 各镇 各村 超市 股市 上市 都市 门市 楼市 百强区 百强县 强县 强区 强镇 先进县 示范县 示范区 试点 "
+    "村社区 城乡社区 产业社区 国家 省市 区县 县 市 区 镇 乡 村 省".split()
+)
+MIN_WEIGHT = 0.2
+_PLACE_LENGTHS = (5, 4, 3, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A content word of the question, folded. `entity`: a name the evidence must share."""
+
+    text: str
+    weight: float
+    entity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `QuestionAnalyser` made of a question."""
+
+    text: str
+    folded: str
+    lang: Lang
+    kind: Kind
+    focus: str
+    words: tuple[Word, ...]
+    places: tuple[str, ...]
+    years: tuple[str, ...]
+    quoted: tuple[str, ...]
+
+    @property
+    def weight(self) -> float:
+        """The sum of the words' weights; 0 for a question without content words."""
+        return sum(word.weight for word in self.words)
+
+
+class QuestionAnalyser:
+    """Takes questions apart, with the weights of one index."""
+
+    def __init__(
+        self,
+        segment: Segmenter,
+        frequencies: Frequencies,
+        passages: int,
+        places: frozenset[str] = frozenset(),
+    ) -> None:
+        self._segment = segment
+        self._places = places
+        self._frequencies = frequencies
+        self._passages = passages
+
+    def analyse(self, text: str) -> Question:
+        """Never fails; a question of function words alone has no words."""
+        folded = fold(text).strip()
+        lang: Lang = "zh" if is_cjk(folded) else "en"
+        words = self.words(folded)
+        places = self.places_in(words)
+        quoted = tuple(match.strip() for match in _QUOTED.findall(folded))
+        weights = self._weights(words)
+        return Question(
+            text=text,
+            folded=folded,
+            lang=lang,
+            kind=kind_of(folded, lang),
+            focus=focus_of(folded),
+            words=tuple(
+                Word(word, weight, entity=word in places or word in quoted)
+                for word, weight in zip(words, weights, strict=True)
+            ),
+            places=places,
+            years=tuple(dict.fromkeys(_YEAR.findall(folded))),
+            quoted=quoted,
+        )
+
+    def words(self, folded: str) -> list[str]:
+        """The distinct content words of a folded text, in order.
+
+        Neighbouring single characters that are no function words are joined: a name that the
+        segmenter doesn't know falls into its characters. A place and its suffix are one word.
+        """
+        joined: list[str] = []
+        loose = False  # whether the last word is made of loose characters and may grow
+        end_before = -1
+        for start, end in self._with_places(folded):
+            word = folded[start:end].strip()
+            suffix = word in _ZONE_SUFFIX and bool(joined) and start == end_before
+            if not suffix and (word in _STOP or not any(c.isalnum() for c in word)):
+                loose = False
+                continue
+            single = len(word) == 1 and is_cjk(word)
+            if suffix or (joined and start == end_before and single and loose):
+                joined[-1] += word
+            else:
+                joined.append(word)
+            loose = single and not suffix
+            end_before = end
+        return list(dict.fromkeys(joined))
+
+    def _with_places(self, folded: str) -> Iterator[Span]:
+        """The segmenter's words, with known place names kept whole."""
+        at = 0
+        for start, end in self._segment(folded):
+            if start < at:
+                start = at  # a place reached into this word
+            if start >= end:
+                continue
+            length = next(
+                (n for n in _PLACE_LENGTHS if folded[start : start + n] in self._places), 0
+            )
+            at = start + length if length else end
+            yield start, at
+            if length and at < end:
+                yield at, end
+                at = end
+
+    def places_in(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Those words that name a place: known ones, and those that end like one."""
+        return tuple(
+            word
+            for word in words
+            if word in self._places
+            or place_stem(word) in self._places
+            or (word.endswith(_ZONE_SUFFIX) and word not in _NOT_ZONES and len(word) >= 3)
+        )
+
+    def _weights(self, words: Sequence[str]) -> list[float]:
+        """Inverse document frequency of each word by its rarest term, between MIN_WEIGHT and 1."""
+        terms = [[t for t in analyse_folded(word) if len(t) > 1] or [word] for word in words]
+        flat = [term for group in terms for term in group]
+        counts = iter(self._frequencies(flat))
+        weights = []
+        top = math.log(1 + self._passages)
+        for word, group in zip(words, terms, strict=True):
+            rarest = min([next(counts) for _ in group], default=0)
+            idf = math.log((1 + self._passages) / (1 + rarest)) / top if top else 1.0
+            # A longer word says more; a single character says little.
+            length = 0.5 if len(word) == 1 else 1.0 if len(word) < 4 else 1.25
+            weights.append(max(MIN_WEIGHT, idf) * length)
+        return weights
+
+
+def place_stem(name: str) -> str:
+    """The name without its suffix, as people also write it: 龙泉驿区 -> 龙泉驿."""
+    for suffix in _ZONE_SUFFIX:
+        if name.endswith(suffix) and len(name) - len(suffix) >= 2:
+            return name.removesuffix(suffix)
+    return name

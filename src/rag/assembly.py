@@ -1,0 +1,156 @@
+"""Configuration -> parts; the only module that names concrete classes.
+
+Heavy imports stand inside the functions that need them: asking a question must not pay for
+building an index, nor for a page.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files as package_files
+from typing import TYPE_CHECKING
+
+from rag.answering import (
+    EvidenceFinder,
+    ExtractiveGenerator,
+    Judge,
+    QuestionAnalyser,
+    Rewriter,
+)
+from rag.assistant import Assistant
+from rag.config import Settings
+from rag.embedders import bundled_model_path, open_embedder
+from rag.protocols import Embedder
+from rag.retrieval import HybridRetriever
+from rag.stores import LocalBackend, Recipe
+from rag.text import ANALYSER_VERSION, Span
+
+if TYPE_CHECKING:
+    from rag.indexing import Indexer
+
+
+def embedder_of(settings: Settings) -> Embedder:
+    """Open the configured model. Raises ModelError."""
+    embedding = settings.embedding
+    return open_embedder(
+        embedding.model,
+        device=embedding.device or None,
+        batch_size=embedding.batch_size,
+        processes=embedding.processes,
+    )
+
+
+def backend_of(settings: Settings, embedder: Embedder) -> LocalBackend:
+    """The index folder, tied to this embedder and these chunk sizes."""
+    chunking = settings.chunking
+    recipe = Recipe(
+        embedder=embedder.id,
+        fingerprint=embedder.fingerprint,
+        dimensions=embedder.dimensions,
+        analyser=ANALYSER_VERSION,
+        chunking=f"{chunking.size}-{chunking.overlap}",
+    )
+    return LocalBackend(settings.index.dir, recipe)
+
+
+def indexer_of(settings: Settings) -> Indexer:
+    """What `rag index` runs. Raises ModelError."""
+    from rag.chunking import Chunker
+    from rag.indexing import Indexer
+    from rag.loaders import Limits
+
+    embedder = embedder_of(settings)
+    return Indexer(
+        backend=backend_of(settings, embedder),
+        embedder=embedder,
+        chunker=Chunker(size=settings.chunking.size, overlap=settings.chunking.overlap),
+        limits=Limits(
+            seconds=settings.loading.timeout_s,
+            memory_bytes=settings.loading.memory_mb * 1024 * 1024,
+        ),
+        ocr=settings.loading.ocr,
+    )
+
+
+def assistant_of(settings: Settings) -> Assistant:
+    """Open the index for questions. Raises ModelError, IndexUnusableError."""
+    embedder = embedder_of(settings)
+    return _assistant(settings, embedder, backend_of(settings, embedder))
+
+
+def _assistant(settings: Settings, embedder: Embedder, backend: LocalBackend) -> Assistant:
+    store = backend.open()
+    retrieval = settings.retrieval
+    analyser = QuestionAnalyser(
+        segment, store.document_frequencies, store.stats().chunks, place_list()
+    )
+    return Assistant(
+        store=store,
+        retriever=HybridRetriever(
+            store,
+            embedder,
+            candidates=retrieval.candidates,
+            dense_weight=retrieval.dense_weight,
+        ),
+        analyser=analyser,
+        rewriter=Rewriter(analyser),
+        judge=Judge(
+            EvidenceFinder(embedder), store.document, threshold=settings.answering.threshold
+        ),
+        generator=ExtractiveGenerator(),
+        top_k=retrieval.top_k,
+    )
+
+
+class LiveAssistant:
+    """The assistant over the newest state of the index: a server's way to follow updates."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._embedder = embedder_of(settings)
+        self._backend = backend_of(settings, self._embedder)
+        self._lock = threading.Lock()
+        self._snapshot = ""
+        self._assistant: Assistant | None = None
+
+    def get(self) -> Assistant:
+        """Open the index anew when its state has changed. Raises IndexUnusableError.
+
+        The old state isn't closed: questions may still be reading it, and it goes with them.
+        """
+        snapshot = self._backend.snapshot()
+        with self._lock:
+            if self._assistant is None or snapshot != self._snapshot:
+                self._assistant = _assistant(self._settings, self._embedder, self._backend)
+                self._snapshot = snapshot
+            return self._assistant
+
+
+def segment(folded: str) -> Sequence[Span]:
+    """Words of folded text, cut by the bundled model's vocabulary, whatever model is in use."""
+    spans: list[Span] = []
+    at = 0
+    for start, end in _tokenizer().encode(folded, add_special_tokens=False).offsets:
+        if start > at:  # characters the vocabulary doesn't have
+            spans.extend((i, i + 1) for i in range(at, start))
+        if end > max(start, at):
+            spans.append((max(start, at), end))
+            at = end
+    spans.extend((i, i + 1) for i in range(at, len(folded)))
+    return spans
+
+
+@lru_cache(maxsize=1)
+def _tokenizer():  # type: ignore[no-untyped-def]  # noqa: ANN202 - the library has no stubs
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(bundled_model_path() / "tokenizer.json"))
+
+
+@lru_cache(maxsize=1)
+def place_list() -> frozenset[str]:
+    """The bundled place names, folded and without suffix."""
+    text = package_files("rag.models").joinpath("places", "places.txt").read_text("utf-8")
+    return frozenset(text.split())

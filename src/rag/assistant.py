@@ -1,0 +1,100 @@
+"""The product on one screen: retrieve, judge, answer with citations or decline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rag.answering import ExtractiveGenerator, Judge, QuestionAnalyser, Rewriter, decline
+from rag.errors import RagError
+from rag.protocols import PassageStore
+from rag.retrieval import HybridRetriever
+from rag.types import Answer, Document, Hit, Turn
+
+MAX_QUESTION = 2000
+
+
+class Assistant:
+    """Answers questions over one state of an index. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        *,
+        store: PassageStore,
+        retriever: HybridRetriever,
+        analyser: QuestionAnalyser,
+        rewriter: Rewriter,
+        judge: Judge,
+        generator: ExtractiveGenerator,
+        top_k: int,
+    ) -> None:
+        self._store = store
+        self._retriever = retriever
+        self._analyser = analyser
+        self._rewriter = rewriter
+        self._judge = judge
+        self._generator = generator
+        self._top_k = top_k
+
+    def ask(self, question: str, *, history: Sequence[Turn] = ()) -> Answer:
+        """Answer with citations, or decline with a reason.
+
+        Raises RagError for a question longer than MAX_QUESTION characters.
+        """
+        _check_length(question)
+        started = time.perf_counter()
+        query = self._rewriter.rewrite(question, history)
+        parts = self._rewriter.split(query)
+        hits_by_part = [self._retriever.retrieve(part, top_k=self._top_k) for part in parts]
+        retrieved = time.perf_counter()
+        verdicts = [
+            self._judge.assess(self._analyser.analyse(part), hits)
+            for part, hits in zip(parts, hits_by_part, strict=True)
+        ]
+        hits = _interleaved(hits_by_part)
+        if any(verdict.answerable for verdict in verdicts):
+            answer = self._generator.answer(question, query, verdicts, hits)
+        else:
+            answer = decline(question, query, verdicts[0], hits)
+        return replace(answer, timings_ms=_timings(started, retrieved, time.perf_counter()))
+
+    def document(self, document_id: str) -> Document | None:
+        """A whole article of the index, None when it isn't there."""
+        return self._store.document(document_id)
+
+    def titles(self, limit: int) -> list[str]:
+        """Titles of up to `limit` articles, for example questions."""
+        titles = dict.fromkeys(info.title for info, _ in self._store.documents() if info.title)
+        return list(titles)[:limit]
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def _interleaved(lists: Sequence[Sequence[Hit]]) -> tuple[Hit, ...]:
+    """The hits of all parts by rank, each passage once, with new ranks."""
+    if len(lists) == 1:
+        return tuple(lists[0])
+    merged: dict[str, Hit] = {}
+    for rank in range(max(map(len, lists))):
+        for hits in lists:
+            if rank < len(hits):
+                merged.setdefault(hits[rank].chunk.id, hits[rank])
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(merged.values(), start=1))
+
+
+def _timings(started: float, retrieved: float, ended: float) -> dict[str, float]:
+    return {
+        "retrieve": round(1000 * (retrieved - started), 3),
+        "answer": round(1000 * (ended - retrieved), 3),
+        "total": round(1000 * (ended - started), 3),
+    }
+
+
+def _check_length(question: str) -> None:
+    if len(question) > MAX_QUESTION:
+        raise RagError(
+            f"the question has {len(question)} characters and may have {MAX_QUESTION}; shorten it",
+            f"问题有 {len(question)} 个字符，最多 {MAX_QUESTION} 个，请缩短",
+        )

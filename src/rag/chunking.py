@@ -1,0 +1,119 @@
+"""Document -> chunks with exact offsets, cut where sentences end.
+
+langchain-text-splitters does the cutting; this module gives it Chinese separators, keeps the
+offsets, never lets a chunk cross a heading, and adds the context that search needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+from rag.text import Span, sentence_spans
+from rag.types import Chunk, Document, content_id
+
+# From the widest to the narrowest: paragraph, line, sentence, clause, word, character.
+_SEPARATORS = [
+    r"\n\s*\n",
+    r"\n",
+    r"(?:[。！？!?]+|…{2,})[”’」』）)]*",
+    r"(?<=\w)\.\s",
+    r"[；;]",
+    r"[，,、：:]",
+    r"\s",
+    "",
+]
+
+
+class Chunker:
+    """Cuts documents into chunks of at most `size` characters.
+
+    Each chunk but a section's first begins with the last whole sentences of the one before it,
+    up to `overlap` characters.
+    """
+
+    def __init__(self, *, size: int, overlap: int) -> None:
+        self.id = f"recursive-{size}-{overlap}"
+        self._size = size
+        self._overlap = overlap
+        # Without an overlap of its own the splitter's pieces add up to the text again, which
+        # makes the offsets exact even where the same words stand twice.
+        self._splitter = RecursiveCharacterTextSplitter(
+            separators=_SEPARATORS,
+            is_separator_regex=True,
+            keep_separator="end",
+            chunk_size=size - overlap,
+            chunk_overlap=0,
+            strip_whitespace=False,
+        )
+
+    def chunk(self, document: Document) -> list[Chunk]:
+        """The chunks, in text order; `text == document.text[start:end]` for each.
+
+        Every character that isn't white space lies in a chunk. A document with a title and no
+        text gives no chunk.
+        """
+        info = document.info
+        chunks = []
+        for section_start, section_end in _sections(document):
+            context = _context(info.title, document.heading_at(section_start))
+            for start, end in self._spans(document.text, section_start, section_end):
+                chunks.append(
+                    Chunk(
+                        id=content_id(info.id, str(start), str(end)),
+                        document_id=info.id,
+                        start=start,
+                        end=end,
+                        text=document.text[start:end],
+                        context=context,
+                        page=document.page_at(start),
+                    )
+                )
+        return chunks
+
+    def _spans(self, text: str, start: int, end: int) -> Iterator[Span]:
+        if end - start <= self._size:
+            yield from _trimmed(text, start, end)
+            return
+        at = start
+        for piece in self._splitter.split_text(text[start:end]):
+            yield from _trimmed(text, self._reach_back(text, start, at), at + len(piece))
+            at += len(piece)
+
+    def _reach_back(self, text: str, start: int, at: int) -> int:
+        """The start of the first sentence that fits whole into the overlap before `at`."""
+        earliest = max(start, at - self._overlap)
+        if earliest == at:
+            return at
+        # One character more shows whether a sentence begins exactly at the limit.
+        window = max(start, earliest - 1)
+        begins = [window + first for first, _ in sentence_spans(text[window:at])]
+        return next((b for b in begins if b >= earliest and (b > window or b == start)), at)
+
+
+def _sections(document: Document) -> Iterator[Span]:
+    """The text from each heading to the next; a heading without text joins what follows it."""
+    cuts = [0]
+    for heading in document.headings:
+        if document.text[cuts[-1] : heading.start].strip():
+            cuts.append(heading.start)
+    cuts.append(len(document.text))
+    for start, end in pairwise(cuts):
+        if document.text[start:end].strip():
+            yield start, end
+
+
+def _context(title: str, heading: str) -> str:
+    if not heading or heading == title:
+        return title
+    return f"{title}\n{heading}" if title else heading
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
+    piece = text[start:end]
+    left = start + len(piece) - len(piece.lstrip())
+    right = start + len(piece.rstrip())
+    if left < right:
+        yield left, right

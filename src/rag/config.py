@@ -1,0 +1,241 @@
+"""Settings: `rag.toml`, then environment variables `RAG_SECTION__KEY`, checked and explained.
+
+A key that doesn't exist is refused with the nearest right name: a setting that is silently
+ignored costs its owner an afternoon.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from rag.errors import ConfigError
+
+CONFIG_FILE = Path("rag.toml")
+_PREFIX = "RAG_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IndexSettings(_Section):
+    """Where the index lives."""
+
+    dir: Annotated[Path, Field(description="folder of the index")] = Path("index")
+
+
+class LoadingSettings(_Section):
+    """What one file may cost while it is read."""
+
+    timeout_s: Annotated[
+        float, Field(gt=0, description="seconds without progress after which a file is given up")
+    ] = 60.0
+    memory_mb: Annotated[
+        int, Field(ge=256, description="memory that reading one file may take, in MiB")
+    ] = 2048
+    ocr: Annotated[
+        bool, Field(description="read scanned pages, where the extra [ocr] is installed")
+    ] = True
+
+
+class ChunkingSettings(_Section):
+    """How articles are cut into passages."""
+
+    size: Annotated[int, Field(ge=50, le=8000, description="characters of a passage, at most")] = (
+        400
+    )
+    overlap: Annotated[
+        int, Field(ge=0, description="characters that neighbouring passages may share")
+    ] = 80
+
+    @model_validator(mode="after")
+    def _overlap_below_size(self) -> ChunkingSettings:
+        if self.overlap >= self.size:
+            raise ValueError(
+                f"overlap={self.overlap} must be smaller than size={self.size}; "
+                "set chunking.overlap"
+            )
+        return self
+
+
+class EmbeddingSettings(_Section):
+    """The model that turns text into vectors."""
+
+    model: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="`default` (in the package), a folder, or the name of a model that "
+            "this machine already has",
+        ),
+    ] = "default"
+    device: Annotated[
+        str, Field(description="`cpu`, `cuda`, ...; empty lets the library choose")
+    ] = ""
+    batch_size: Annotated[int, Field(ge=1, description="texts a transformer embeds at once")] = 64
+    processes: Annotated[
+        int, Field(ge=0, description="processes that embed with a transformer; 0: this one alone")
+    ] = 0
+
+
+class RetrievalSettings(_Section):
+    """How passages are found."""
+
+    top_k: Annotated[int, Field(ge=1, le=100, description="passages an answer is drawn from")] = 8
+    candidates: Annotated[
+        int, Field(ge=1, le=1000, description="passages each of the two searches proposes")
+    ] = 50
+    dense_weight: Annotated[
+        float,
+        Field(ge=0, le=10, description="weight of the vector search beside 1 for the word search"),
+    ] = 0.3
+
+
+class AnsweringSettings(_Section):
+    """When to answer and when to decline."""
+
+    threshold: Annotated[
+        float, Field(ge=0, le=1, description="confidence below which the answer is declined")
+    ] = 0.5
+
+
+class GeneratorSettings(_Section):
+    """Who writes the answer."""
+
+    backend: Annotated[
+        Literal["extractive"], Field(description="`extractive`: the articles' own sentences")
+    ] = "extractive"
+
+
+class ServerSettings(_Section):
+    """Where the page is served."""
+
+    host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="port; 0 takes a free one")] = 7860
+    public: Annotated[bool, Field(description="allow an address that other machines can reach")] = (
+        False
+    )
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. Read with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    index: IndexSettings = IndexSettings()
+    loading: LoadingSettings = LoadingSettings()
+    chunking: ChunkingSettings = ChunkingSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    answering: AnsweringSettings = AnsweringSettings()
+    generator: GeneratorSettings = GeneratorSettings()
+    server: ServerSettings = ServerSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment variables win over the file, which wins over the defaults."""
+        toml = TomlConfigSettingsSource(settings_cls, _toml_in_use)
+        return init_settings, env_settings, toml
+
+
+_toml_in_use = CONFIG_FILE
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read `path` (default: `rag.toml` in the working folder, if there is one) and the environment.
+
+    Raises ConfigError, with the nearest right name for a key that doesn't exist.
+    """
+    global _toml_in_use  # pydantic-settings asks for its sources class-wide
+    if path is not None and not path.is_file():
+        raise ConfigError(
+            f"{path}: there is no such configuration file; check --config",
+            f"{path}：没有这个配置文件，请检查 --config",
+        )
+    _toml_in_use = path or CONFIG_FILE
+    _refuse_unknown_environment(os.environ)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise _explained(error, _toml_in_use) from None
+    except (ValueError, OSError) as error:
+        raise ConfigError(
+            f"{_toml_in_use}: not readable as TOML ({error}); mend that line",
+            f"{_toml_in_use}：不是有效的 TOML（{error}），请改正",
+        ) from None
+
+
+def setting_names() -> Iterator[tuple[str, object, str]]:
+    """Every setting as `(section.key, default, description)`, in the order of this module."""
+    for section, outer in Settings.model_fields.items():
+        group = outer.annotation
+        assert isinstance(group, type)
+        assert issubclass(group, BaseModel)
+        for key, field in group.model_fields.items():
+            yield f"{section}.{key}", field.default, field.description or ""
+
+
+def settings_table() -> str:
+    """The Markdown table of all settings that the README shows."""
+    rows = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    for name, default, description in setting_names():
+        shown = str(default).lower() if isinstance(default, bool) else str(default) or "(empty)"
+        rows.append(f"| `{name}` | `{shown}` | {description} |")
+    return "\n".join(rows)
+
+
+def _nearest(name: str) -> str:
+    names = [known for known, _, _ in setting_names()]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    return close[0] if close else names[0]
+
+
+def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
+    known = {f"{_PREFIX}{name.replace('.', '__')}".upper() for name, _, _ in setting_names()}
+    for variable in sorted(environment):
+        if variable.startswith(_PREFIX) and "__" in variable and variable.upper() not in known:
+            right = _nearest(variable[len(_PREFIX) :].lower().replace("__", "."))
+            right_variable = f"{_PREFIX}{right.replace('.', '__')}".upper()
+            raise ConfigError(
+                f"{variable}: there is no such setting; did you mean {right_variable}?",
+                f"{variable}：没有这个设置项，是否想写 {right_variable}？",
+            )
+
+
+def _explained(error: ValidationError, path: Path) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        right = _nearest(name)
+        return ConfigError(
+            f"{path}: there is no setting {name}; did you mean {right}?",
+            f"{path}：没有设置项 {name}，是否想写 {right}？",
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    value = first.get("input")
+    shown = f"={value!r}" if isinstance(value, str | int | float | bool) else ""
+    return ConfigError(
+        f"{name}{shown}: {message}; mend it in {path} or in the environment",
+        f"{name}{shown}：取值不对（{message}），请在 {path} 或环境变量中改正",
+    )

@@ -1,0 +1,43 @@
+"""Reprints: passages of different articles that say the same in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag.text import fold
+
+_SIMILARITY = 0.8
+
+
+def shingles(text: str) -> frozenset[str]:
+    """The character trigrams of the folded text without white space and punctuation."""
+    bare = "".join(c for c in fold(text) if c.isalnum())
+    return frozenset(bare[i : i + 3] for i in range(max(1, len(bare) - 2)))
+
+
+def containment(a: frozenset[str], b: frozenset[str]) -> float:
+    """Share of the smaller set that the larger one has too.
+
+    Broder, "On the resemblance and containment of documents", 1997.
+    """
+    return len(a & b) / max(1, min(len(a), len(b)))
+
+
+def first_of_each(texts: Sequence[str]) -> list[int]:
+    """For each text the position of the first one that it repeats; its own where it is new."""
+    seen: list[tuple[int, frozenset[str]]] = []
+    result = []
+    for i, text in enumerate(texts):
+        own = shingles(text)
+        match = next((at for at, other in seen if _same(own, other)), None)
+        if match is None:
+            seen.append((i, own))
+        result.append(i if match is None else match)
+    return result
+
+
+def _same(a: frozenset[str], b: frozenset[str]) -> bool:
+    # A short passage inside a long one is no reprint of it: lengths must be comparable.
+    if min(len(a), len(b)) < 0.6 * max(len(a), len(b)):
+        return False
+    return containment(a, b) >= _SIMILARITY

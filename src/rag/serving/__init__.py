@@ -1,0 +1,1 @@
+"""The page people ask in, served by one process."""

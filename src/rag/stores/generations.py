@@ -1,0 +1,254 @@
+"""Immutable generations and the one pointer to the generation in use.
+
+    index/
+      CURRENT            the name of the generation in use and its manifest's sha256,
+                         replaced atomically
+      writer.lock        held by the one writer; the operating system drops it with the process
+      generations/<name>/
+        manifest.json    what is inside, with the sha256 of every other file
+        documents.sqlite, vectors.faiss, terms/
+
+A generation is complete before CURRENT names it and never changes afterwards, so a process that
+is killed at any moment leaves either the old state or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rag.errors import (
+    DamagedIndexError,
+    IncompatibleIndexError,
+    IndexBusyError,
+    NoIndexError,
+    StorageError,
+)
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_NAME_DIGITS = 8
+
+
+class FileEntry(BaseModel):
+    """Size in bytes and sha256 of one file of a generation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int
+    sha256: str
+
+
+class Recipe(BaseModel):
+    """What decides how articles become vectors and terms: another recipe, another index."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    embedder: str
+    fingerprint: str
+    dimensions: int
+    analyser: str
+    chunking: str
+
+
+class Manifest(BaseModel):
+    """What a generation says about itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int
+    recipe: Recipe
+    documents: int
+    chunks: int
+    next_key: int
+    files: Mapping[str, FileEntry]
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Generations:
+    """The generations of one index folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.pointer = root / "CURRENT"
+        self.folder = root / "generations"
+
+    def current(self) -> Path:
+        """The folder of the generation in use. Raises NoIndexError, DamagedIndexError."""
+        try:
+            name, _ = self._read_pointer()
+        except FileNotFoundError:
+            raise NoIndexError(
+                f"{self.root}: there is no index here; build one with: rag index",
+                f"{self.root}：这里还没有索引，请先运行：rag index",
+            ) from None
+        except (OSError, ValueError):
+            raise _damaged(self.pointer, "not readable", "无法读取") from None
+        path = self.folder / name
+        if "/" in name or not path.is_dir():
+            raise _damaged(self.pointer, "names no generation", "所指的版本不存在")
+        return path
+
+    def _read_pointer(self) -> tuple[str, str]:
+        """Name and manifest hash. Raises OSError, ValueError."""
+        name, sha256 = self.pointer.read_text(encoding="ascii").split()
+        return name, sha256
+
+    def manifest(self, path: Path) -> Manifest:
+        """The verified manifest of the generation in use.
+
+        Raises DamagedIndexError, IncompatibleIndexError.
+        """
+        file = path / MANIFEST
+        try:
+            _, sha256 = self._read_pointer()
+            if sha256_of(file) != sha256:
+                raise _damaged(file, "its bytes have changed", "内容已被改动")
+            data = file.read_bytes()
+            built = json.loads(data)["format"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise _damaged(file, "missing or not readable", "缺失或无法读取") from None
+        if built != FORMAT:
+            raise IncompatibleIndexError(
+                f"{path}: the index has format {built} and this version reads {FORMAT}; "
+                "rebuild it with: rag index --rebuild",
+                f"{path}：索引格式为 {built}，本版本使用 {FORMAT}，请重建：rag index --rebuild",
+            )
+        try:
+            return Manifest.model_validate_json(data)
+        except ValidationError:
+            raise _damaged(file, "missing entries", "内容不完整") from None
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the writer's lock. Raises IndexBusyError, StorageError."""
+        with storage_errors(self.root):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.root / "writer.lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise IndexBusyError(
+                    f"{self.root}: another process is writing this index; wait until it has ended",
+                    f"{self.root}：另一个进程正在写入该索引，请等它结束",
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def begin(self) -> Path:
+        """A new empty folder for the next generation; call with the lock held."""
+        numbers = [int(p.name[:_NAME_DIGITS]) for p in self.folder.glob("[0-9]*-*")]
+        number = max(numbers, default=0) + 1
+        path = self.folder / f"{number:0{_NAME_DIGITS}d}-{secrets.token_hex(3)}"
+        path.mkdir()
+        return path
+
+    def publish(self, path: Path, manifest: Manifest) -> None:
+        """Make `path` the generation in use, durably, and clear away older ones.
+
+        The generation before stays for readers that are just opening it.
+        """
+        (path / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        sha256 = sha256_of(path / MANIFEST)
+        for file in path.rglob("*"):
+            _fsync(file)
+        _fsync(path)
+        _fsync(self.folder)
+        try:
+            previous = self._read_pointer()[0]
+        except (OSError, ValueError):
+            previous = ""
+        draft = self.pointer.with_suffix(".new")
+        draft.write_text(f"{path.name}\n{sha256}\n", encoding="ascii")
+        _fsync(draft)
+        draft.replace(self.pointer)
+        _fsync(self.root)
+        self.clear(keep={path.name, previous})
+
+    def clear(self, keep: set[str]) -> None:
+        """Remove every generation but those named, such as what a killed build left behind."""
+        for path in self.folder.iterdir():
+            if path.name not in keep:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def verify_files(path: Path, manifest: Manifest) -> None:
+    """Compare every file with its sha256. Raises DamagedIndexError naming the first that differs.
+
+    FAISS and SQLite load some damaged files without complaint; this is what notices.
+    """
+    for name, entry in manifest.files.items():
+        file = path / name
+        try:
+            same = file.stat().st_size == entry.size and sha256_of(file) == entry.sha256
+        except OSError:
+            raise _damaged(file, "missing or not readable", "缺失或无法读取") from None
+        if not same:
+            raise _damaged(file, "its bytes have changed", "内容已被改动")
+
+
+def describe_files(path: Path, known: Mapping[str, FileEntry]) -> dict[str, FileEntry]:
+    """The entry of every file under `path` but the manifest; `known` spares hashing linked ones."""
+    entries: dict[str, FileEntry] = {}
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        name = file.relative_to(path).as_posix()
+        if name == MANIFEST or file.name.endswith(".lock"):
+            continue
+        size = file.stat().st_size
+        old = known.get(name)
+        if old is not None and old.size == size and file.stat().st_nlink > 1:
+            entries[name] = old
+        else:
+            entries[name] = FileEntry(size=size, sha256=sha256_of(file))
+    return entries
+
+
+@contextmanager
+def storage_errors(root: Path) -> Iterator[None]:
+    """Translate what the operating system, SQLite, tantivy and FAISS raise when writing fails."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except (OSError, sqlite3.Error, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = " ".join(reason.split())[:200]
+        raise StorageError(
+            f"{root}: the index could not be written ({reason}); the old index is still in use; "
+            "check free space and permissions of that folder",
+            f"{root}：无法写入索引（{reason}），原有索引仍可使用，请检查该目录的剩余空间和权限",
+        ) from error
+
+
+def _damaged(file: Path, en: str, zh: str) -> DamagedIndexError:
+    return DamagedIndexError(
+        f"{file}: damaged index file ({en}); rebuild it with: rag index --rebuild",
+        f"{file}：索引文件已损坏（{zh}），请重建：rag index --rebuild",
+    )
+
+
+def _fsync(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows has no way to flush a folder
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,96 @@
+"""Search terms in tantivy: BM25 (k1 1.2, b 0.75) over pre-cut text.
+
+Terms come joined by spaces and are split at spaces again; queries are built from terms, so no
+user's string is ever parsed as a query language.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tantivy import Document, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
+
+from rag.protocols import Candidate
+
+_HEAP_BYTES = 128 * 1024 * 1024
+
+
+def _open(path: Path, *, create: bool) -> Index:
+    builder = SchemaBuilder()
+    builder.add_text_field("terms", tokenizer_name="terms", index_option="freq")
+    builder.add_integer_field("key", fast=True)
+    builder.add_integer_field("document", indexed=True)
+    index = Index(builder.build(), path=str(path)) if create else Index.open(str(path))
+    index.register_tokenizer("terms", TextAnalyzerBuilder(Tokenizer.whitespace()).build())
+    return index
+
+
+class TermsReader:
+    """One committed state of the terms."""
+
+    def __init__(self, path: Path) -> None:
+        self._index = _open(path, create=False)
+        self._searcher = self._index.searcher()
+
+    def search(self, terms: Sequence[str], *, limit: int) -> list[Candidate]:
+        """The best `limit` chunks by BM25 over the distinct `terms`."""
+        if not terms or not limit:
+            return []
+        schema = self._index.schema
+        parts = [
+            (Occur.Should, Query.term_query(schema, "terms", term, "freq"))
+            for term in dict.fromkeys(terms)
+        ]
+        found = self._searcher.search(Query.boolean_query(parts), limit, count=False).hits
+        keys = self._searcher.fast_field_values("key", [address for _, address in found])
+        return [
+            Candidate(key=int(key), score=float(score))
+            for (score, _), key in zip(found, keys, strict=True)
+        ]
+
+    def frequencies(self, terms: Sequence[str]) -> list[int]:
+        """In how many chunks each term stands."""
+        return [self._searcher.doc_freq("terms", term) for term in terms]
+
+
+class TermsWriter:
+    """Adds and deletes; nothing is visible before `commit`."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        path.mkdir(exist_ok=True)
+        self._index = _open(path, create=create)
+        # One thread keeps the order of the segments, and so of equal scores, the same every time.
+        self._writer = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+
+    def add(self, document: int, rows: Iterable[tuple[int, str]]) -> None:
+        """Add `(key, terms joined by spaces)` rows that belong to `document`."""
+        for key, terms in rows:
+            self._writer.add_document(Document(terms=terms, key=key, document=document))
+
+    def remove(self, document: int) -> None:
+        """Delete every chunk of `document` that was added before."""
+        self._writer.delete_documents_by_term("document", document)
+
+    def commit(self) -> None:
+        """Write everything; the writer can't be used afterwards."""
+        self._writer.commit()
+        self._writer.garbage_collect_files()
+        self._writer.wait_merging_threads()
+
+
+def clone(source: Path, target: Path) -> None:
+    """A copy of `source` that shares its files.
+
+    tantivy never changes a file it has written (it replaces them), so hard links are safe.
+    """
+    target.mkdir()
+    for file in source.iterdir():
+        if file.name.endswith(".lock"):
+            continue
+        try:
+            os.link(file, target / file.name)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(file, target / file.name)
