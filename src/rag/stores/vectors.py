@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import faiss
 import numpy as np
@@ -14,17 +15,22 @@ from rag.protocols import Candidate, Vectors
 FLOAT16_FROM = 200_000
 
 
-def new_index(dimensions: int) -> faiss.Index:
+def new_index(dimensions: int, kind: str = "Flat") -> faiss.IndexIDMap2:
     """An empty exact index that knows its vectors by key."""
-    return faiss.index_factory(dimensions, "IDMap2,Flat", faiss.METRIC_INNER_PRODUCT)
+    return _keyed(faiss.index_factory(dimensions, f"IDMap2,{kind}", faiss.METRIC_INNER_PRODUCT))
 
 
-def open_index(path: Path, *, mapped: bool) -> faiss.Index:
+def _keyed(index: faiss.Index) -> faiss.IndexIDMap2:
+    # FAISS hands out the most derived class already; its type hints don't say so.
+    return cast("faiss.IndexIDMap2", index)
+
+
+def open_index(path: Path, *, mapped: bool) -> faiss.IndexIDMap2:
     """Read an index; `mapped` leaves its vectors on disk until they are asked for."""
-    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
+    return _keyed(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0))
 
 
-def save_index(index: faiss.Index, path: Path) -> None:
+def save_index(index: faiss.IndexIDMap2, path: Path) -> None:
     """Write `index`, converted to float16 when it has grown past FLOAT16_FROM."""
     if index.ntotal > FLOAT16_FROM and isinstance(
         faiss.downcast_index(index.index), faiss.IndexFlat
@@ -33,19 +39,19 @@ def save_index(index: faiss.Index, path: Path) -> None:
     faiss.write_index(index, str(path))
 
 
-def add(index: faiss.Index, keys: Sequence[int], vectors: Vectors) -> None:
+def add(index: faiss.IndexIDMap2, keys: Sequence[int], vectors: Vectors) -> None:
     """Add vectors of shape `(len(keys), dimensions)`."""
     if len(keys):
         index.add_with_ids(np.ascontiguousarray(vectors), np.asarray(keys, dtype=np.int64))
 
 
-def remove(index: faiss.Index, keys: Sequence[int]) -> None:
+def remove(index: faiss.IndexIDMap2, keys: Sequence[int]) -> None:
     """Take the vectors with these keys out."""
     if len(keys):
         index.remove_ids(faiss.IDSelectorBatch(np.asarray(keys, dtype=np.int64)))
 
 
-def search(index: faiss.Index, vector: Vectors, *, limit: int) -> list[Candidate]:
+def search(index: faiss.IndexIDMap2, vector: Vectors, *, limit: int) -> list[Candidate]:
     """The `limit` keys with the greatest dot product with `vector` (shape `(dimensions,)`)."""
     if not index.ntotal or not limit or not vector.any():
         return []
@@ -57,8 +63,8 @@ def search(index: faiss.Index, vector: Vectors, *, limit: int) -> list[Candidate
     ]
 
 
-def _as_float16(index: faiss.Index) -> faiss.Index:
-    half = faiss.index_factory(index.d, "IDMap2,SQfp16", faiss.METRIC_INNER_PRODUCT)
+def _as_float16(index: faiss.IndexIDMap2) -> faiss.IndexIDMap2:
+    half = new_index(index.d, "SQfp16")
     keys = faiss.vector_to_array(index.id_map)
     step = 65_536  # bounds the extra memory to 64 MB at 256 dimensions
     for start in range(0, index.ntotal, step):
