@@ -29,9 +29,12 @@ class Article:
     headings: tuple[Heading, ...] = ()
 
 
-def repair(text: str) -> list[Article]:
-    """The articles of a page; text that no column has broken comes back unchanged, as one."""
-    if not looks_broken(text):
+def repair(text: str, *, at_least: int = 4) -> list[Article]:
+    """The articles of a page; text that no column has broken comes back unchanged, as one.
+
+    `at_least` broken lines are asked for as evidence: fewer where a layout is certain, as in PDF.
+    """
+    if not looks_broken(text, at_least=at_least):
         return [Article("", text)]
     return [_article(story) for story in stories_of(blocks_of(text))]
 

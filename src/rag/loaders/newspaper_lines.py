@@ -83,7 +83,7 @@ def lines_of(text: str) -> list[Line]:
     return lines
 
 
-def looks_broken(text: str) -> bool:
+def looks_broken(text: str, *, at_least: int = 4) -> bool:
     """Whether `text` is prose whose lines were broken by a column and not by its author.
 
     Three things together tell: most lines stop without any punctuation, at the width of their
@@ -91,14 +91,14 @@ def looks_broken(text: str) -> bool:
     ends, code and tables have little of it, English isn't set in columns this narrow.
     """
     lines = lines_of(text)
-    if len(lines) < 5:
+    if len(lines) <= at_least:
         return False
     joints = sum(_runs_on(line, after) for line, after in itertools.pairwise(lines))
     inner = sum(1 for line in lines if _INNER.search(line.text[:-1]))
     listed = sum(1 for line in lines if _LIST_ITEM.match(line.text))
     return (
-        joints >= 4
-        and joints >= 0.45 * len(lines)
+        joints >= at_least
+        and joints >= (0.45 if at_least > 1 else 0.3) * len(lines)
         and inner >= 0.4 * len(lines)
         and listed <= 0.2 * len(lines)
     )
