@@ -97,7 +97,9 @@ def _assistant(settings: Settings, embedder: Embedder, backend: LocalBackend) ->
         analyser=analyser,
         rewriter=Rewriter(analyser),
         judge=Judge(
-            EvidenceFinder(embedder), store.document, threshold=settings.answering.threshold
+            EvidenceFinder(embedder, segment, place_list()),
+            store.document,
+            threshold=settings.answering.threshold,
         ),
         generator=ExtractiveGenerator(),
         top_k=retrieval.top_k,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from rag.answering.evidence import Evidence, EvidenceFinder, match
 from rag.answering.kinds import TYPED
 from rag.answering.question import Question, place_stem
-from rag.text import fold
+from rag.text import fold, is_cjk
 from rag.types import Document, Hit
 
 NOTHING_FOUND = "nothing_found"
@@ -36,6 +36,8 @@ _MISMATCH_CEILING = 0.15
 # A place that the document names this often, compared with the place it names most, is what the
 # document is about.
 _SUBJECT_SHARE = 0.5
+_BEFORE = 300  # characters before a sentence that say what it is about
+_RELATIVE_YEARS = {"今年": 0, "去年": -1, "前年": -2, "明年": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +98,19 @@ class Judge:
         if info.id not in texts:
             document = self._document(info.id)
             texts[info.id] = fold(document.text) if document else fold(item.hit.chunk.text)
-        near = "\n".join((item.folded, fold(item.hit.chunk.context), fold(info.title)))
+        chunk = item.hit.chunk
+        at = item.start - chunk.start
+        before = fold(chunk.text[max(0, at - _BEFORE) : at])
+        near = "\n".join((item.folded, fold(chunk.context), fold(info.title)))
         whole = texts[info.id]
         for place in question.places:
-            if match(place, near) < 0.9 and not _is_subject(place, whole):
+            if match(place, f"{near}\n{before}") < 0.9 and not _is_subject(place, whole):
                 return place
         for year in question.years:
-            if not _year_fits(year, item, whole, info.date):
+            if not _year_fits(year, item.folded, before, whole, info.date):
                 return year
-        for name in question.quoted:
-            if name not in whole and name not in near:
+        for name in question.names:
+            if name not in (whole if is_cjk(name) else f"{near}\n{before}"):
                 return name
         return None
 
@@ -132,18 +137,23 @@ def _is_subject(place: str, whole: str) -> bool:
     return own >= _SUBJECT_SHARE * max(others.values(), default=0) and own > 1
 
 
-def _year_fits(year: str, item: Evidence, whole: str, date: str | None) -> bool:
-    """A sentence with another year doesn't answer; one without a year may, in the right article."""
-    if year in item.folded:
-        return True
-    named = re.findall(r"(?:19|20)\d\d(?=年)", item.folded)
-    if named:
-        return False
-    relative = {"今年": 0, "去年": -1, "前年": -2, "明年": 1}
-    for word, shift in relative.items():
-        if word in item.folded:
-            return date is not None and date[:4].isdigit() and int(date[:4]) + shift == int(year)
-    return year in whole or (date or "").startswith(year)
+def _year_fits(year: str, sentence: str, before: str, whole: str, date: str | None) -> bool:
+    """A sentence with another year doesn't answer; one without follows the year before it."""
+    for text in (sentence, before):
+        if year in text:
+            return True
+        if re.search(r"(?:19|20)\d\d(?=年)", text):
+            return False
+        for word, shift in _RELATIVE_YEARS.items():
+            if word in text:
+                return bool(date) and _shifted(date, shift) == year
+    others = set(re.findall(r"(?:19|20)\d\d(?=年)", whole)) - {year}
+    return (date or "").startswith(year) or (year in whole and not others)
+
+
+def _shifted(date: str | None, years: int) -> str:
+    year = (date or "")[:4]
+    return str(int(year) + years) if year.isdigit() else ""
 
 
 __all__ = [

@@ -39,17 +39,18 @@ _ZONE = "省|市|区|县|镇|乡|村|街道|社区|国家|国|城市|地区|地�
 _BODY = "公司|企业|单位|机构|部门|学校|大学|医院|银行|组织|局|集团|协会|商会|工厂|厂|委|厂家"
 # Tried in this order on the folded question; the first that matches decides.
 _CHINESE: tuple[tuple[Kind, str], ...] = (
+    (Kind.DEFINITION, r"^(那么|请问)?(什么是|什么叫|啥叫|啥是|何谓)"),
     (Kind.REASON, r"为什么|为何|为啥|因为什么|原因|凭什么|何以|怎么会"),
     (Kind.PERCENT, r"百分之(多少|几)|百分比|几成|(比例|占比|比重|增幅|增长率|率|增长了?|占|压减了?|下降了?|提高了?)[^,。]{0,6}(多少|几)(?!个|家|名|人|件|项|元|亿|万|户|台|辆)"),
     (Kind.MONEY, rf"(多少|几)[^,。?]{{0,6}}(钱|元|{_SUM})|({_SUM})[^,。]{{0,8}}(多少|几何|有多大)"),
-    (Kind.DATE, r"什么时候|何时|啥时候|什么时间|哪一?(年|天|月|日)|几(月|号|日)|哪(几|些|两)年|什么日期|日期是"),
+    (Kind.DATE, r"什么时候|何时|啥时候|什么时间|哪一?个?(年|天|月|日)|几(月|号|日)|哪(几|些|两)年|什么日期|日期是"),
     (Kind.PERSON, rf"谁|哪一?(位|名)(?!列)|什么人|姓名|姓什么|({_PERSON_NOUN})[^,。]{{0,4}}(叫什么|是哪|的名字)|(叫什么|什么名字)[^,。]{{0,2}}({_PERSON_NOUN})"),
     (Kind.LIST, r"哪些|哪几|有什么|有啥|包括什么|包含什么|什么和什么|分别(是|为|叫)(什么|谁)|都?有谁"),
     (Kind.QUANTITY, r"多少|几(?!乎|何|近)|多大|多高|多长|多远|多久|多宽|多重|数量|人数|第几"),
     (Kind.ORGANISATION, rf"(哪一?(家|个|所)?|什么|啥)({_BODY})|哪家"),
     (Kind.PLACE, rf"哪里|哪儿|在哪|何处|什么地方|啥地方|哪一?(个|座|处)?({_ZONE})(?!公司)|什么({_ZONE})(?=[?,。]|$)"),
-    (Kind.NAME, r"叫什么|叫啥|什么名|名称是|名字是|称号|何种称号|名为|被称为|称作|哪一?(个|项|种|部|份|本|条|套)|什么(品牌|荣誉|行动|工程|模式|机制|平台|活动|产品|项目|文件|奖|制度|计划|主题|体系|牌子)"),
-    (Kind.DEFINITION, r"是什么意思|什么是|指的?是?什么|何谓|是啥意思|什么含义"),
+    (Kind.NAME, r"叫个?什么|叫个?啥|啥名|什么名|名称是|名字是|称号|何种称号|名为|被称为|称作|哪一?(个|项|种|部|份|本|条|套)|什么(品牌|荣誉|行动|工程|模式|机制|平台|活动|产品|项目|文件|奖|制度|计划|主题|体系|牌子)"),
+    (Kind.DEFINITION, r"是什么意思|什么是|什么叫|啥叫|指的?是?什么|何谓|是啥意思|什么含义"),
     (Kind.HOW, r"怎么|如何|怎样|咋|用什么(办法|方法|方式)|什么(办法|方法|方式|措施|做法)"),
     (Kind.YES_NO, r"吗[?]?$|是否|有没有|是不是|能不能|可不可以|会不会"),
 )  # fmt: skip
@@ -72,7 +73,6 @@ _COMPILED = {
     "zh": [(kind, re.compile(pattern)) for kind, pattern in _CHINESE],
     "en": [(kind, re.compile(pattern)) for kind, pattern in _ENGLISH],
 }
-_FOCUS = re.compile(r"(?:多少|几|哪一?)([^,。?!;:、的了呢吗]{1,12})")
 
 
 def kind_of(folded: str, lang: str) -> Kind:
@@ -81,9 +81,3 @@ def kind_of(folded: str, lang: str) -> Kind:
         if pattern.search(folded):
             return kind
     return Kind.OTHER
-
-
-def focus_of(folded: str) -> str:
-    """What is counted: the words right after 多少 or 几 (with their measure word), else empty."""
-    match = _FOCUS.search(folded)
-    return match.group(1) if match else ""

@@ -6,8 +6,10 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from rag.answering.kinds import Kind, focus_of, kind_of
+from rag.answering.kinds import Kind, kind_of
+from rag.answering.spans import SURNAMES
 from rag.errors import Lang
 from rag.text import Span, analyse_folded, fold, is_cjk
 
@@ -24,7 +26,7 @@ _STOP = frozenset(
     "总 大概 大约 大致 左右 具体 目前 现在 如今 当前 其中 主要 关于 有关 相关 情况 时候 什么时候 地方 东西 方面 叫 "
     "叫做 叫什么 称为 是什么 有没有 是否 是不是 能不能 可以 能 会 要 想要 需要 哦 嗯 那么 那个 这个 这些 那些 里 上 下 中 "
     "里面 当中 由 让 使 向 往 跟 同 因 因为 所以 如果 的话 呗 名字 数量 原因 意思 分别 各 各自 到底 究竟 进行 "
-    "家 名 位 件 项 条 次 点 种 做 做了 搞 弄 算 来 去 没 没有 不 年 月 日 元 钱 "
+    "后来 以后 之后 已经 正在 还有 除了 一起 家 名 位 件 项 条 次 点 种 做 做了 搞 弄 算 来 去 没 没有 不 年 月 日 元 钱 "
     "a an the of in on at to for from by with and or is are was were be been do does did has have had how "
     "many much what which who whom whose when where why it its this that these those there their they he she "
     "you we i me my your our as into about than then so if not no please tell can could would will s".split()
@@ -38,6 +40,18 @@ _NOT_ZONES = frozenset(
     "新区 各区 各县 各镇 各村 超市 股市 上市 都市 门市 楼市 百强区 百强县 强县 强区 强镇 先进县 示范县 示范区 试点 "
     "村社区 城乡社区 产业社区 国家 省市 区县 县 市 区 镇 乡 村 省".split()
 )
+_NO_NAME_STARTS = frozenset("外全各本该某哪这那几多两整每同别其省市县区老新")
+_YEAR_WORD = re.compile(r"(?:19|20)\d{2}年?")
+_ASKED = re.compile(
+    r"(?:什么是|什么叫|何谓|啥是|啥叫)([^,。?!]{2,12})|^([^,。?!]{2,12}?)(?:是什么意思|指的?是什么|是啥意思)"
+)
+_LATIN = re.compile(r"[a-z0-9][a-z0-9.'-]*[a-z0-9]")
+_NAME = re.compile(r"(?<=[^.?!] )[A-Z][\w-]+")  # a capital inside an English question
+_MEASURES = "个家位名项种件条所座支台辆套间户批期届场处份部册篇本层节"
+_INTERROGATIVE = re.compile(
+    rf"(?:哪|什么|啥|多少|几)(?:一|几|些)?([{_MEASURES}]?)(?=[\u4e00-\u9fff])"
+)
+_ENTITY_BOOST = 1.5
 MIN_WEIGHT = 0.2
 _PLACE_LENGTHS = (5, 4, 3, 2)
 
@@ -53,17 +67,22 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What `QuestionAnalyser` made of a question."""
+    """What `QuestionAnalyser` made of a question.
+
+    `measure` and `focus` are what follows the interrogative: 哪个车间 has 个 and 车间. `places`,
+    `years` and `names` (people, quotations, English proper nouns) must stand in the evidence.
+    """
 
     text: str
     folded: str
     lang: Lang
     kind: Kind
+    measure: str
     focus: str
     words: tuple[Word, ...]
     places: tuple[str, ...]
     years: tuple[str, ...]
-    quoted: tuple[str, ...]
+    names: tuple[str, ...]
 
     @property
     def weight(self) -> float:
@@ -90,24 +109,41 @@ class QuestionAnalyser:
         """Never fails; a question of function words alone has no words."""
         folded = fold(text).strip()
         lang: Lang = "zh" if is_cjk(folded) else "en"
-        words = self.words(folded)
+        words = self.words(self._spelled(folded))
         places = self.places_in(words)
         quoted = tuple(match.strip() for match in _QUOTED.findall(folded))
         weights = self._weights(words)
+        measure, focus = self._focus(folded)
+        capitals = [fold(name) for name in _NAME.findall(text)] if lang == "en" else []
+        defined = [group.strip() for match in _ASKED.findall(folded) for group in match if group]
+        people = [word for word in words if self._is_unknown_person(word)]
+        names = (*quoted, *defined, *people, *(name for name in capitals if name in words))
+        entities = {*places, *names}
         return Question(
             text=text,
             folded=folded,
             lang=lang,
             kind=kind_of(folded, lang),
-            focus=focus_of(folded),
+            measure=measure,
+            focus=focus,
             words=tuple(
-                Word(word, weight, entity=word in places or word in quoted)
+                Word(word, weight * (_ENTITY_BOOST if word in entities else 1.0), word in entities)
                 for word, weight in zip(words, weights, strict=True)
             ),
             places=places,
             years=tuple(dict.fromkeys(_YEAR.findall(folded))),
-            quoted=quoted,
+            names=names,
         )
+
+    def _focus(self, folded: str) -> tuple[str, str]:
+        """Measure word and noun after the interrogative: 哪个车间 -> 个, 车间."""
+        match = _INTERROGATIVE.search(folded)
+        if match is None:
+            return "", ""
+        rest = folded[match.end() :]
+        first = next(iter(self._segment(rest)), (0, 0))
+        noun = rest[first[0] : first[1]].strip()
+        return match.group(1), noun if noun not in _STOP and is_cjk(noun) else ""
 
     def words(self, folded: str) -> list[str]:
         """The distinct content words of a folded text, in order.
@@ -121,7 +157,7 @@ class QuestionAnalyser:
         for start, end in self._with_places(folded):
             word = folded[start:end].strip()
             suffix = word in _ZONE_SUFFIX and bool(joined) and start == end_before
-            if not suffix and (word in _STOP or not any(c.isalnum() for c in word)):
+            if not suffix and is_stop(word):
                 loose = False
                 continue
             single = len(word) == 1 and is_cjk(word)
@@ -131,12 +167,49 @@ class QuestionAnalyser:
                 joined.append(word)
             loose = single and not suffix
             end_before = end
-        return list(dict.fromkeys(joined))
+        return list(dict.fromkeys(piece for word in joined for piece in self._pieces(word)))
+
+    def _pieces(self, word: str) -> list[str]:
+        """Loose characters that run together, cut where the index never has them side by side."""
+        if len(word) < 4 or not is_cjk(word) or len(list(self._segment(word))) < len(word):
+            return [word]
+        known = self._frequencies([word[i : i + 2] for i in range(len(word) - 1)])
+        if not any(known):
+            return [word]
+        pieces = [word[0]]
+        for char, count in zip(word[1:], known, strict=True):
+            if count:
+                pieces[-1] += char
+            else:
+                pieces.append(char)
+        return pieces
+
+    def _spelled(self, folded: str) -> str:
+        """The question with a misspelt place (龙泉译区) as the index has it (龙泉驿区)."""
+        for i in range(len(folded) - 2):
+            window = folded[i : i + 3]
+            if window in self._long_places or not is_cjk(window):
+                continue
+            near = [name for name in self._long_places if sum(map(str.__ne__, name, window)) == 1]
+            if len(near) == 1 and not all(self._frequencies([window[:2], window[1:]])):
+                return folded[:i] + near[0] + folded[i + 3 :]
+        return folded
+
+    @cached_property
+    def _long_places(self) -> list[str]:
+        """The known places of three characters that the index names."""
+        return [
+            name
+            for name in sorted(self._places)
+            if len(name) == 3 and all(self._frequencies([name[:2], name[1:]]))
+        ]
 
     def _with_places(self, folded: str) -> Iterator[Span]:
-        """The segmenter's words, with known place names kept whole."""
+        """The segmenter's words, with known place names and Latin words kept whole."""
         at = 0
         for start, end in self._segment(folded):
+            latin = _LATIN.match(folded, start)
+            end = max(end, latin.end()) if latin else end
             if start < at:
                 start = at  # a place reached into this word
             if start >= end:
@@ -157,7 +230,21 @@ class QuestionAnalyser:
             for word in words
             if word in self._places
             or place_stem(word) in self._places
-            or (word.endswith(_ZONE_SUFFIX) and word not in _NOT_ZONES and len(word) >= 3)
+            or (
+                word.endswith(_ZONE_SUFFIX)
+                and word not in _NOT_ZONES
+                and word[0] not in _NO_NAME_STARTS
+                and len(word) >= 3
+            )
+        )
+
+    def _is_unknown_person(self, word: str) -> bool:
+        """Whether a word looks like a person's name that no passage has."""
+        return (
+            2 <= len(word) <= 3
+            and word[0] in SURNAMES
+            and len(list(self._segment(word))) == len(word)
+            and not all(self._frequencies([word[i : i + 2] for i in range(len(word) - 1)]))
         )
 
     def _weights(self, words: Sequence[str]) -> list[float]:
@@ -172,8 +259,17 @@ class QuestionAnalyser:
             idf = math.log((1 + self._passages) / (1 + rarest)) / top if top else 1.0
             # A longer word says more; a single character says little.
             length = 0.5 if len(word) == 1 else 1.0 if len(word) < 4 else 1.25
+            if _YEAR_WORD.fullmatch(word):
+                length = 0.4  # a year is checked by itself; it isn't what the question is about
             weights.append(max(MIN_WEIGHT, idf) * length)
         return weights
+
+
+def is_stop(word: str) -> bool:
+    """Whether a word says nothing: a function word, made of them, or no word at all."""
+    if word in _STOP or not any(c.isalnum() for c in word):
+        return True
+    return is_cjk(word) and all(c in _STOP for c in word)
 
 
 def place_stem(name: str) -> str:

@@ -29,6 +29,7 @@ _THING = re.compile(
 _DISTRIBUTED = re.compile(
     r"分别|各自|各[有建发设为是]|各(?=多少|几)|两地|两个地方|哪个更|哪里更|谁更|相比|比较|对比|respectively|each\b|both\b"
 )
+_MARKED = re.compile(r"^(?:那么|那|还有|另外|然后)[,，]?(?![里儿个些位])")
 _JOIN = r"\s*(?:和|与|跟|同|以及|及|、|,|，|\band\b)\s*"
 _ASKS = re.compile(r"什么|啥|哪|谁|多少|几(?!乎)|怎么|如何|怎样|为何|是否|吗|何时")
 
@@ -68,6 +69,9 @@ class Rewriter:
         now = self._analyser.analyse(question)
         if before.places and _HERE.search(question):
             return _HERE.sub(lambda _: before.places[0], question, count=1)
+        marked = _MARKED.match(question)
+        if marked and before.places and not now.places:
+            return f"{before.places[0]}{question[marked.end() :]}"
         if _THING.match(question) or (len(now.words) <= 1 and not now.places and not now.years):
             topic = "".join(word.text for word in before.words if word not in now.words)
             rest = _THING.sub("", question)

@@ -7,15 +7,22 @@ import re
 from dataclasses import dataclass
 
 from rag.answering.kinds import Kind
-from rag.answering.question import Question
+from rag.answering.question import Question, Segmenter
 from rag.answering.spans import SPEAKING, TITLED, candidates
 from rag.text import Span, clause_spans, fold_with_offsets
 
 _REACH = 14.0  # characters after which closeness has fallen to 1/e
-_ADJACENT = 1.0
-_FIRST_MEASURE = re.compile(
-    r"^(个|家|名|位|人|件|项|条|所|座|支|台|辆|套|间|户|亩|公里|次|种|类|年|天|岁|倍|元|万元|亿元|公顷|平方米|处|场|期|批|级|名次|位次|个百分点)"
+_LONGEST_NAME = 14
+_EDGES = '的在由与和、,。:;!?()（）“”「」《》"是了将从到为把被让使对向位于 '
+# Kinds whose answer may be a name that ends in the noun asked for.
+_NAMED = frozenset({Kind.NAME, Kind.PLACE, Kind.ORGANISATION, Kind.OTHER})
+_SEVERAL = re.compile("哪(?:几|些|两|三)|which years|分别")
+_LISTING = frozenset({"、", "和", "与", "及", "以及", ",", " and ", ", "})
+# What is measured, not counted: 多少岁 can't be answered in 支.
+_STRICT_UNIT = re.compile(
+    "岁|公里|千米|米|吨|公斤|斤|亩|公顷|平方|小时|分钟|天|度|倍|票|分(?!之)|层|级|美元"
 )
+Scored = tuple[Span, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +35,102 @@ class ShortAnswer:
     fit: float
 
 
-def best_span(question: Question, folded: str, original: str) -> ShortAnswer | None:
+def best_span(
+    question: Question,
+    folded: str,
+    original: str,
+    segment: Segmenter,
+    places: frozenset[str] = frozenset(),
+) -> ShortAnswer | None:
     """The best candidate span of `original` for a typed question; None where there is none."""
     kind = question.kind
     found = _scored(question, kind, folded, original)
-    if not found and kind in (Kind.MONEY, Kind.PERCENT):
-        found = [(s, 0.6 * f) for s, f in _scored(question, Kind.QUANTITY, folded, original)]
+    if kind is Kind.PERSON:
+        found = _plausible_names(found, folded, segment)
+    if kind is Kind.PLACE:
+        found += _known_places(question, folded, segment, places)
+    if kind in _NAMED and question.focus:
+        found += _named(question, folded, segment)
+    if not found and kind is Kind.MONEY:
+        sums = _scored(question, Kind.QUANTITY, folded, original)
+        found = [
+            (span, 0.6 * fit) for span, fit in sums if re.search("[万亿]", folded[slice(*span)])
+        ]
     if not found:
         return None
     (start, end), fit = max(found, key=lambda item: item[1])
+    if kind is Kind.DATE and _SEVERAL.search(question.folded):
+        start, end = _with_neighbours(start, end, [span for span, _ in found], folded)
     return _original(original, folded, start, end, min(1.0, fit))
+
+
+def _plausible_names(found: list[Scored], folded: str, segment: Segmenter) -> list[Scored]:
+    """Names that don't cut through words (方文化 in 地方文化) and aren't words themselves."""
+    if not found:
+        return []
+    spans = segment(folded)
+    starts = dict(spans)
+    ends = {end for _, end in spans}
+    plausible = []
+    for (start, end), fit in found:
+        if "·" in folded[start:end] or folded.isascii():
+            plausible.append(((start, end), fit))
+        elif start in starts and end in ends:
+            word = starts[start] == end  # one word of the vocabulary: 高峰 more often than a name
+            titled = TITLED.search(folded[max(0, start - 4) : start])
+            plausible.append(((start, end), fit if titled or not word else 0.4 * fit))
+    return plausible
+
+
+def _known_places(
+    question: Question, folded: str, segment: Segmenter, places: frozenset[str]
+) -> list[Scored]:
+    """Listed place names, with their suffix, that the question doesn't name itself."""
+    anchors = _anchors(question, folded)
+    found = []
+    for start, _ in segment(folded):
+        for length in (5, 4, 3, 2):
+            name = folded[start : start + length]
+            if name in places and name not in question.folded:
+                end = start + length
+                suffix = re.match("省|市|区|县|镇|乡|州", folded[end:])
+                end += suffix.end() if suffix else 0
+                fit = 0.5 + 0.35 * _closeness(folded, anchors, start, end)
+                found.append(((start, end), fit))
+                break
+    return found
+
+
+def _with_neighbours(start: int, end: int, spans: list[Span], folded: str) -> Span:
+    """The span grown over others of its kind that are listed beside it: 2021年、2022年."""
+    for other_start, other_end in sorted(spans):
+        if other_start >= end and folded[end:other_start] in _LISTING:
+            end = other_end
+    for other_start, other_end in sorted(spans, reverse=True):
+        if other_end <= start and folded[other_end:start] in _LISTING:
+            start = other_start
+    return start, end
+
+
+def _named(question: Question, folded: str, segment: Segmenter) -> list[Scored]:
+    """Spans that end in the noun that was asked for: 哪个车间 -> 涂装车间."""
+    anchors = _anchors(question, folded)
+    starts = {start for start, _ in segment(folded)}
+    quotes = [match.span(1) for match in re.finditer("[“「《]([^”」》]*)[”」》]", folded)]
+    found = []
+    for match in re.finditer(re.escape(question.focus), folded):
+        start, end = match.span()
+        quote = next((span for span in quotes if span[0] <= start and end <= span[1]), None)
+        if quote is not None:
+            start, end = quote
+        else:
+            while start and folded[start - 1] not in _EDGES:
+                start -= 1
+        named = start in starts and 0 < match.start() - start <= _LONGEST_NAME
+        if named and folded[start:end] not in question.folded:
+            fit = 0.5 + 0.35 * _closeness(folded, anchors, start, end)
+            found.append(((start, end), fit))
+    return found
 
 
 def _original(original: str, folded: str, start: int, end: int, fit: float) -> ShortAnswer:
@@ -46,13 +139,13 @@ def _original(original: str, folded: str, start: int, end: int, fit: float) -> S
     return ShortAnswer(start, end, original[start:end], fit)
 
 
-def _scored(question: Question, kind: Kind, folded: str, original: str) -> list[tuple[Span, float]]:
+def _scored(question: Question, kind: Kind, folded: str, original: str) -> list[Scored]:
     anchors = _anchors(question, folded)
     same_length = original if len(original) == len(folded) else folded
     scored = []
     for start, end in candidates(kind, folded, same_length):
         text = folded[start:end]
-        if _repeats_question(text, question, kind):
+        if _repeats_question(text, question, kind) or not _unit_fits(question, kind, text):
             continue
         fit = 0.35 * _closeness(folded, anchors, start, end) + 0.25
         fit += _pattern_bonus(question, kind, folded, start, end)
@@ -91,8 +184,17 @@ def _closeness(folded: str, anchors: list[tuple[int, int, float]], start: int, e
         gap_start, gap_end = (last, start) if last <= start else (end, first)
         gap = folded[gap_start:gap_end] if gap_start < gap_end else ""
         distance = len(gap) + 6 * len(re.findall("[,;:。]", gap))
-        near += weight * math.exp(-distance / _REACH)
+        # What a figure belongs to mostly stands before it; behind a comma something else begins.
+        behind = 0.5 if first >= end and re.search("[,;。]", gap) else 1.0
+        near += behind * weight * math.exp(-distance / _REACH)
     return near / total
+
+
+def _unit_fits(question: Question, kind: Kind, text: str) -> bool:
+    if kind is not Kind.QUANTITY:
+        return True
+    asked = _STRICT_UNIT.match(f"{question.measure}{question.focus}")
+    return asked is None or asked.group() in text
 
 
 def _repeats_question(text: str, question: Question, kind: Kind) -> bool:
@@ -123,16 +225,17 @@ def _quantity_bonus(question: Question, folded: str, start: int, end: int) -> fl
     """A number with the asked unit, right before the thing that is counted, is the one."""
     text, after = folded[start:end], folded[end : end + 12]
     bonus = 0.0
-    focus = question.focus
-    unit = _FIRST_MEASURE.match(focus)
-    noun = focus[unit.end() :] if unit else focus
-    if unit and unit.group(1) in text:
+    if question.measure and question.measure in text:
         bonus += 0.2
+    noun = question.focus
     if len(noun) >= 2 and (after.startswith(noun[:2]) or noun[:4] in after):
         bonus += 0.3
     if re.search(r"\d", text):
         bonus += 0.1  # 一个 and 一名 are seldom the answer, figures mostly are
-    if re.search(r"(?:19|20)\d\d年|^\d{1,2}[月日]|年$|[月日]$", text) and "年" not in focus:
+    if (
+        re.search(r"(?:19|20)\d\d年|^\d{1,2}[月日]|年$|[月日]$", text)
+        and "年" not in question.focus
+    ):
         bonus -= 0.35
     return bonus
 
