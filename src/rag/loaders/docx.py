@@ -35,7 +35,9 @@ class DocxLoader:
         if not outline.text.strip():
             raise no_text(source)
         facts = document.core_properties
-        title = outline.title or clean_line(facts.title) or first_line_title(outline.text, path)
+        title = (
+            outline.opening_title or clean_line(facts.title) or first_line_title(outline.text, path)
+        )
         info = DocumentInfo(
             id=content_id(title, outline.text),
             title=title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_CHINESE = ("gb18030", "big5", "cp950")
+_WIDE = ("utf-16-le", "utf-16-be")
+_OTHERS = ("gb18030", "big5", "utf_16", "cp1252", "euc_jp", "shift_jis", "euc_kr")
 _SIGNATURES = (
     (b"%PDF-", "PDF", ".pdf"),
     (b"PK\x03\x04", "ZIP or Office", ".docx"),
@@ -94,10 +97,8 @@ def detect(sample: bytes) -> str:
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding
-    if b"\x00" in sample:
-        return _unmarked_utf16(sample)
-    if _binary_share(sample) > 0.02:
-        return ""
+    if b"\x00" in sample or _binary_share(sample) > 0.02:
+        return _best(sample, _WIDE)  # or binary data
     if _is_utf8(sample):
         return "utf-8"
     return _legacy(sample)
@@ -127,30 +128,27 @@ def _is_utf8(sample: bytes) -> bool:
     return good > 20 * bad
 
 
-def _unmarked_utf16(sample: bytes) -> str:
-    """UTF-16 without a mark shows NULs on one side of its ASCII; binary shows them anywhere."""
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    first, second = ("utf-16-le", odd), ("utf-16-be", even)
-    for (encoding, nulls), (_, others) in ((first, second), (second, first)):
-        if nulls > 20 * others and _readable(sample[: len(sample) & ~1], encoding) > 0.7:
-            return encoding
-    return ""
+def _best(sample: bytes, encodings: Sequence[str], errors: str = "strict") -> str:
+    """The encoding by which the sample reads best; empty when it reads badly by all."""
+    scores = {encoding: _readable(sample, encoding, errors) for encoding in encodings}
+    best = max(scores, key=scores.__getitem__)
+    return best if scores[best] > 0.6 else ""
 
 
-def _readable(sample: bytes, encoding: str) -> float:
-    """The share of everyday characters (GB 2312's first level, letters, punctuation)."""
+def _readable(sample: bytes, encoding: str, errors: str) -> float:
+    """The share of everyday characters (GB 2312's first level) in what isn't ASCII."""
     try:
         # The sample may end inside a character; anything else must decode.
-        text = codecs.getincrementaldecoder(encoding)("strict").decode(sample)
+        text = codecs.getincrementaldecoder(encoding)(errors).decode(sample)
     except UnicodeDecodeError:
         return 0.0
     text = simplify(text[:20_000])
-    return sum(map(_everyday, text)) / max(len(text), 1)
+    wide = [char for char in text if char > "\x7f"]
+    plain = all(char.isprintable() or char in "\n\r\t" for char in text if char <= "\x7f")
+    return plain * sum(map(_everyday, wide)) / len(wide) if wide else float(plain)
 
 
 def _everyday(char: str) -> bool:
-    if char < "\x80":
-        return char.isprintable() or char in "\n\r\t"
     code = char.encode("gb2312", "ignore")
     return len(code) == 2 and (0xB0 <= code[0] <= 0xD7 or code[0] in (0xA1, 0xA3, 0xA4, 0xA5))
 
@@ -159,20 +157,14 @@ def _legacy(sample: bytes) -> str:
     """GB18030 or Big5, whichever reads as everyday Chinese; else what charset-normalizer finds.
 
     GB18030 and Big5 share most byte pairs, so either often decodes without an error: what tells
-    them apart is that the wrong one yields rare characters.
+    them apart is that the wrong one yields rare characters. The same holds with a bad byte,
+    which is where charset-normalizer gives up.
     """
-    scores = {
-        encoding: _readable(sample, encoding)
-        for encoding in ("gb18030", "big5", "cp950", "utf-16-le", "utf-16-be")
-    }
-    best = max(scores, key=lambda encoding: scores[encoding])
-    if scores[best] > 0.8:
-        return best
+    found = _best(sample, (*_CHINESE, *_WIDE)) or _best(sample, _CHINESE, "replace")
+    if found:
+        return found
     # Imported here: the usual file is UTF-8 and never gets this far.
     from charset_normalizer import from_bytes
 
-    match = from_bytes(
-        sample,
-        cp_isolation=["gb18030", "big5", "utf_16", "cp1252", "euc_jp", "shift_jis", "euc_kr"],
-    ).best()
+    match = from_bytes(sample, cp_isolation=list(_OTHERS)).best()
     return match.encoding if match else "gb18030"

@@ -22,6 +22,7 @@ _BLOCKS = frozenset(
         "summary table td th tr ul",
     )
 )
+_SMALL = 1000
 _UNSEEN = frozenset(
     ("head", "iframe", "nav", "noscript", "script", "style", "svg", "template", "title")
 )
@@ -42,8 +43,11 @@ class HtmlLoader:
                 "中没有 HTML 内容；如果是纯文本，请改名为 .txt",
             )
         outline, facts = _main_text(page)
-        if not outline.text.strip():
-            outline = _all_text(page)
+        whole, author = _all_text(page)
+        # On a small page the extractor keeps too little, or all of it in one lump: there is not
+        # enough of it to tell text from navigation.
+        if len(whole.text) < max(_SMALL, 4 * outline.length) and outline.blocks < 2:
+            outline = whole
         if not outline.text.strip():
             raise no_text(source)
         title = (
@@ -54,7 +58,7 @@ class HtmlLoader:
             title=title,
             source=source,
             date=iso_date(facts.get("date")),
-            author=clean_line(facts.get("author")) or None,
+            author=clean_line(facts.get("author")) or author or None,
             publisher=clean_line(facts.get("sitename")) or None,
             url=clean_line(facts.get("url")) or None,
         )
@@ -69,7 +73,7 @@ class HtmlLoader:
             name = declared.group(1).decode("ascii").lower()
             try:
                 return data.decode({"gb2312": "gb18030", "gbk": "gb18030"}.get(name, name))
-            except (LookupError, UnicodeDecodeError):
+            except (LookupError, UnicodeError):
                 pass  # a wrong declaration: go by the bytes
         return read_text(path, source=source, report=self._context.report)
 
@@ -92,7 +96,11 @@ def _main_text(page: str) -> tuple[Outline, dict[str, Any]]:
     return outline, facts
 
 
-def _all_text(page: str) -> Outline:
+def _all_text(page: str) -> tuple[Outline, str]:
+    """Every word of the page, and the author it declares.
+
+    trafilatura takes a name of two characters for a mistake; in Chinese it is a usual one.
+    """
     from lxml import etree, html
 
     outline = Outline()
@@ -100,9 +108,10 @@ def _all_text(page: str) -> Outline:
     try:
         root = html.document_fromstring(page.encode("utf-8"), parser=parser)
     except (etree.ParserError, ValueError):
-        return outline
+        return outline, ""
     _Walker(outline).walk(root)
-    return outline
+    author = root.xpath('string(//meta[@name="author"]/@content)')
+    return outline, clean_line(author)
 
 
 class _Walker:

@@ -29,7 +29,7 @@ _REPORTER = (
     rf"{_ROLE}\s*[:：]?\s*(?P<reporter>{_NAMES}?)(?:\s+{_ROLE}\s*{_NAMES}?)*"
     rf"(?:\s+(?:{_WORK}{_SLASH}{_WORK}|{_WORK}+))?"
 )
-_ANY = rf"(?:{_AFTER}|{_BOTH}|{_BEFORE}|{_REPORTER})"
+_ANY = rf"(?:{_REPORTER}|{_AFTER}|{_BOTH}|{_BEFORE})"
 _BYLINE = re.compile(rf"[(（〔【□■●]?\s*{_ANY}\s*[)）〕】]?")
 _TRAILING = re.compile(r"^(.*[。！？!?…][”’」』）]*)\s*([(（〔【□■]?[^。！？!?…]{4,40})$")
 

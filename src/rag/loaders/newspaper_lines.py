@@ -62,7 +62,9 @@ class Block:
 
 
 def width_of(text: str) -> float:
-    """The width in full-width characters."""
+    """The width in full-width characters; beyond any column, about."""
+    if len(text) > 3 * _WIDEST:
+        return float(len(text))
     return sum(1.0 if char > "\u2000" else 0.5 for char in text)
 
 

@@ -30,10 +30,20 @@ class Outline:
         return self._length
 
     @property
+    def blocks(self) -> int:
+        """How many blocks there are so far."""
+        return (len(self._parts) + 1) // 2
+
+    @property
     def title(self) -> str:
         """The first heading of the first level; empty when there is none."""
         text = self.text
         return next((text[h.start : h.end] for h in self._headings if h.level == 1), "")
+
+    @property
+    def opening_title(self) -> str:
+        """The title, where the text begins with it: in some formats sections are level 1, too."""
+        return self.title if self.text.startswith(self.title) else ""
 
     def add(self, block: str, *, tight: bool = False) -> None:
         """Append a block, after an empty line or, when `tight`, after a line break."""
