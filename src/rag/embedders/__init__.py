@@ -58,9 +58,7 @@ def _open_folder(
         return StaticEmbedder(folder)
     from rag.embedders.transformer import TransformerEmbedder
 
-    return TransformerEmbedder(
-        name, device=device, batch_size=batch_size, processes=processes
-    )
+    return TransformerEmbedder(name, device=device, batch_size=batch_size, processes=processes)
 
 
 __all__ = ["BUNDLED", "bundled_model_path", "open_embedder"]

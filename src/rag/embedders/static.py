@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from model2vec import StaticModel
+from safetensors import safe_open
+from tokenizers import Tokenizer
 
 from rag.embedders.folders import fingerprint, unit_rows, unusable
 from rag.protocols import Vectors
@@ -16,24 +18,23 @@ from rag.text import fold
 class StaticEmbedder:
     """An Embedder over a static model folder, of sentence-transformers or of model2vec.
 
-    `folded` says whether texts go through `rag.text.fold` first. The bundled model is trained on
-    folded text, so its vocabulary has neither Traditional characters nor full-width digits; a
-    foreign model has its own normaliser and may know what folding takes away.
+    Text goes through `rag.text.fold` first when the model's vocabulary holds Simplified characters
+    only, as that of the bundled model and of what is fine-tuned from it: it was trained on folded
+    text. A foreign model has its own normaliser and may know what folding takes away.
 
     Reading only, so safe to use from several threads. Raises ModelError when the folder can't
     be read as a model.
     """
 
-    def __init__(self, folder: Path, *, name: str | None = None, folded: bool = True) -> None:
-        self._id = name or folder.name
-        self._folded = folded
+    def __init__(self, folder: Path) -> None:
+        self._id = folder.name
         self._fingerprint = fingerprint(folder)
         try:
-            # Without a limit on tokens, as sentence-transformers has it: a limit would also write
-            # to the tokenizer at every call, which threads share.
-            self._model = StaticModel.from_pretrained(folder, normalize=True, max_length=None)
-        except Exception as error:  # noqa: BLE001  # the loaders raise whatever the bytes provoke
+            self._model = _open(folder)
+        except Exception as error:  # the loaders raise whatever the bytes provoke
             raise unusable(folder, error) from error
+        known = self._model.tokenizer.token_to_id
+        self._folded = known("国") is not None and known("國") is None
 
     @property
     def id(self) -> str:
@@ -56,3 +57,19 @@ class StaticEmbedder:
     def embed_query(self, text: str) -> Vectors:
         row: Vectors = self.embed_passages([text])[0]
         return row
+
+
+def _open(folder: Path) -> StaticModel:
+    """No limit on tokens, as sentence-transformers has none.
+
+    The flat folder of sentence-transformers is read here, which spares the import of the hub's
+    client, half of the time that `from_pretrained` takes.
+    """
+    weights = folder / "model.safetensors"
+    if (folder / "config_sentence_transformers.json").is_file() and weights.is_file():
+        with safe_open(weights, framework="numpy") as tensors:
+            if "embedding.weight" in tensors.keys():  # noqa: SIM118  # it is no mapping
+                rows = tensors.get_tensor("embedding.weight")
+                tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+                return StaticModel(rows, tokenizer, normalize=True, max_length=None)
+    return StaticModel.from_pretrained(folder, normalize=True, max_length=None)

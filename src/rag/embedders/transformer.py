@@ -121,7 +121,7 @@ def _open(folder: Path, device: str | None) -> Any:  # noqa: ANN401  # an untype
 
     try:
         return SentenceTransformer(str(folder), device=device, local_files_only=True)
-    except Exception as error:  # noqa: BLE001  # the loaders raise whatever the bytes provoke
+    except Exception as error:  # the loaders raise whatever the bytes provoke
         raise unusable(folder, error) from error
 
 

@@ -28,9 +28,7 @@ class Lexical:
     bounds: NDArray[np.float32]
 
 
-def lexical_search(
-    questions: Sequence[str], passages: Sequence[str], *, depth: int
-) -> Lexical:
+def lexical_search(questions: Sequence[str], passages: Sequence[str], *, depth: int) -> Lexical:
     """Search folded `passages` for folded `questions`."""
     terms = [analyse_folded(passage) for passage in passages]
     frequencies = Counter(term for document in terms for term in set(document))

@@ -105,7 +105,7 @@ def development_tasks(data: Path, tokenizer: Tokenizer, *, size: int = 2000) -> 
     maker = PairMaker(corpus, glosses, tokenizer, seed=99)
     texts = [passages(article.text)[0] for article in articles]
     chance = random.Random(99)
-    chosen = [i for i in chance.sample(range(len(texts)), min(size, len(texts)))]
+    chosen = chance.sample(range(len(texts)), min(size, len(texts)))
     chinese = [maker.question(texts[i], chance) for i in chosen]
     english = [maker.in_english(question, chance) for question in chinese]
     hidden = [maker.disguise(question, chance) for question in chinese]
@@ -207,7 +207,9 @@ def main() -> None:
         plain = {
             name: {way: asdict(row) for way, row in rows.items()} for name, rows in table.items()
         }
-        options.json.write_text(json.dumps({"fingerprint": embedder.fingerprint, **plain}, indent=1))
+        options.json.write_text(
+            json.dumps({"fingerprint": embedder.fingerprint, **plain}, indent=1)
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ Pair = tuple[str, str]
 
 _PARENTHESES = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _POINTER = re.compile(
-    r"^(?:old |erhua |archaic |japanese )?(?:variants? of|see |cl:|also written|used in |abbr\. for)",
+    r"^(?:old |erhua |archaic |japanese )?"
+    r"(?:variants? of|see |cl:|also written|used in |abbr\. for)",
     re.IGNORECASE,
 )
 _ASKED = (
@@ -85,12 +86,11 @@ class PairMaker:
         for article in self.corpus.news:
             for question, passage in self._cloze(article, chance):
                 kinds["questions"].append((self.disguise(question, chance), passage))
-                if chance.random() < 0.6:
-                    kinds["english"].append((self.in_english(question, chance), passage))
+                kinds["english"].append((self.in_english(question, chance), passage))
             if article.title:
                 kinds["questions"].append((article.title, article.text[:400]))
         kinds["words"] = self._words(chance)
-        kinds["sentences"] = [pair for pair in self.corpus.translations]
+        kinds["sentences"] = list(self.corpus.translations)
         for pairs in kinds.values():
             pairs[:] = [pair for pair in pairs if pair[0].strip() and pair[1].strip()]
             chance.shuffle(pairs)
@@ -98,7 +98,7 @@ class PairMaker:
 
     def _cloze(self, article: Article, chance: random.Random) -> Iterator[Pair]:
         """Pieces of sentences, each with its passage; the sentence itself is left in or not."""
-        for passage in passages(article.text, size=chance.choice((200, 300, 400))):
+        for passage in passages(article.text, size=chance.choice((150, 250, 400))):
             spans = [span for span in sentence_spans(passage) if span[1] - span[0] >= 8]
             for start, end in chance.sample(spans, min(self.sentences_per_passage, len(spans))):
                 rest = passage[:start] + passage[end:]

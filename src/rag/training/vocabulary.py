@@ -12,7 +12,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -97,15 +97,17 @@ def _grams(texts: Iterable[str], size: int, known: Counter[str], least: int) -> 
 def _recount(counts: Counter[str], texts: Sequence[str]) -> Counter[str]:
     """How often each piece is used when `texts` are cut by the pieces' present counts."""
     tokenizer = _tokenizer(counts)
-    used: Counter[str] = Counter()
+    used: Counter[int] = Counter()
     for at in range(0, len(texts), _BATCH):
         for encoding in tokenizer.encode_batch_fast(texts[at : at + _BATCH]):
             used.update(encoding.ids)
-    return Counter({tokenizer.id_to_token(index): n for index, n in used.items() if index > 0})
+    pieces = {index: piece for piece, index in tokenizer.get_vocab().items()}
+    return Counter({pieces[index]: n for index, n in used.items() if index > 0})
 
 
-def _top(counts: Counter[str], size: int, *, wanted: object) -> Iterator[tuple[str, int]]:
-    assert callable(wanted)
+def _top(
+    counts: Counter[str], size: int, *, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, int]]:
     return itertools.islice(
         ((piece, n) for piece, n in counts.most_common() if len(piece) > 1 and wanted(piece)), size
     )
