@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.answering.evidence import Evidence, EvidenceFinder, match
-from rag.answering.kinds import TYPED
+from rag.answering.kinds import TYPED, Kind
 from rag.answering.question import Question, place_stem
+from rag.answering.spans import TITLE
 from rag.text import fold, is_cjk
 from rag.types import Document, Hit
 
@@ -31,7 +32,8 @@ _AROUND = 4.6
 _COVERED = 2.2
 _SIMILARITY = 1.6
 _FIT = 1.2
-_UNTYPED = -1.6
+_UNTYPED = -2.6
+_OTHER_ROLE = -1.5  # who is the district's head isn't answered by a sentence about its secretary
 _MISMATCH_CEILING = 0.15
 # A place that the document names this often, compared with the place it names most, is what the
 # document is about.
@@ -97,12 +99,11 @@ class Judge:
         info = item.hit.document
         if info.id not in texts:
             document = self._document(info.id)
-            texts[info.id] = fold(document.text) if document else fold(item.hit.chunk.text)
-        chunk = item.hit.chunk
-        at = item.start - chunk.start
-        before = fold(chunk.text[max(0, at - _BEFORE) : at])
-        near = "\n".join((item.folded, fold(chunk.context), fold(info.title)))
+            texts[info.id] = document.text if document else ""
         whole = texts[info.id]
+        before = fold(whole[max(0, item.start - _BEFORE) : item.start])
+        near = "\n".join((item.folded, fold(item.hit.chunk.context), fold(info.title)))
+        whole = fold(whole)
         for place in question.places:
             if match(place, f"{near}\n{before}") < 0.9 and not _is_subject(place, whole):
                 return place
@@ -122,6 +123,10 @@ def confidence_of(question: Question, item: Evidence) -> float:
         z += _FIT * item.short.fit
     elif question.kind in TYPED:
         z += _UNTYPED
+    if question.kind is Kind.PERSON:
+        roles = TITLE.findall(question.folded)
+        if roles and not any(role in item.folded for role in roles):
+            z += _OTHER_ROLE
     return 1.0 / (1.0 + math.exp(-z))
 
 

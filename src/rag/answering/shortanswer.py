@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.kinds import Kind
-from rag.answering.question import Question, Segmenter
+from rag.answering.question import Question
 from rag.answering.spans import SPEAKING, TITLED, candidates
 from rag.text import Span, clause_spans, fold_with_offsets
 
@@ -17,6 +18,12 @@ _EDGES = '的在由与和、,。:;!?()（）“”「」《》"是了将从到�
 # Kinds whose answer may be a name that ends in the noun asked for.
 _NAMED = frozenset({Kind.NAME, Kind.PLACE, Kind.ORGANISATION, Kind.OTHER})
 _SEVERAL = re.compile("哪(?:几|些|两|三)|which years|分别")
+_DOER = re.compile(
+    r"谁(?:来|在|负责|去|给|替)?([\u4e00-\u9fff]{2,3})(?=[的了?,。]|$)|谁(?:来|负责)([\u4e00-\u9fff]{2})"
+)
+_OBJECT = re.compile(
+    r"([\u4e00-\u9fff]{2})(?:了|出|过|的是)?(?:一个|一种|个)?(?:什么|哪个|哪种|哪项|哪一个)(?!时候|人|地方)"
+)
 _LISTING = frozenset({"、", "和", "与", "及", "以及", ",", " and ", ", "})
 # What is measured, not counted: 多少岁 can't be answered in 支.
 _STRICT_UNIT = re.compile(
@@ -39,18 +46,25 @@ def best_span(
     question: Question,
     folded: str,
     original: str,
-    segment: Segmenter,
+    spans: Sequence[Span],
     places: frozenset[str] = frozenset(),
 ) -> ShortAnswer | None:
-    """The best candidate span of `original` for a typed question; None where there is none."""
+    """The best span of `original` for a question of a kind that has spans; None without one.
+
+    `spans` are the words of `folded`.
+    """
     kind = question.kind
     found = _scored(question, kind, folded, original)
     if kind is Kind.PERSON:
-        found = _plausible_names(found, folded, segment)
+        found = _plausible_names(found, folded, spans) + _doers(question, folded)
+    if kind in (Kind.PLACE, Kind.ORGANISATION) and not folded.isascii():
+        starts = {start for start, _ in spans}
+        found = [(span, fit) for span, fit in found if span[0] in starts]
     if kind is Kind.PLACE:
-        found += _known_places(question, folded, segment, places)
-    if kind in _NAMED and question.focus:
-        found += _named(question, folded, segment)
+        found += _known_places(question, folded, spans, places)
+    if kind in _NAMED:
+        found += _named(question, folded, spans) if question.focus else []
+        found += _objects(question, folded)
     if not found and kind is Kind.MONEY:
         sums = _scored(question, Kind.QUANTITY, folded, original)
         found = [
@@ -64,11 +78,10 @@ def best_span(
     return _original(original, folded, start, end, min(1.0, fit))
 
 
-def _plausible_names(found: list[Scored], folded: str, segment: Segmenter) -> list[Scored]:
+def _plausible_names(found: list[Scored], folded: str, spans: Sequence[Span]) -> list[Scored]:
     """Names that don't cut through words (方文化 in 地方文化) and aren't words themselves."""
     if not found:
         return []
-    spans = segment(folded)
     starts = dict(spans)
     ends = {end for _, end in spans}
     plausible = []
@@ -83,12 +96,12 @@ def _plausible_names(found: list[Scored], folded: str, segment: Segmenter) -> li
 
 
 def _known_places(
-    question: Question, folded: str, segment: Segmenter, places: frozenset[str]
+    question: Question, folded: str, spans: Sequence[Span], places: frozenset[str]
 ) -> list[Scored]:
     """Listed place names, with their suffix, that the question doesn't name itself."""
     anchors = _anchors(question, folded)
     found = []
-    for start, _ in segment(folded):
+    for start, _ in spans:
         for length in (5, 4, 3, 2):
             name = folded[start : start + length]
             if name in places and name not in question.folded:
@@ -96,6 +109,8 @@ def _known_places(
                 suffix = re.match("省|市|区|县|镇|乡|州", folded[end:])
                 end += suffix.end() if suffix else 0
                 fit = 0.5 + 0.35 * _closeness(folded, anchors, start, end)
+                if any(folded[:start].endswith(place) for place in question.places):
+                    fit += 0.2  # 浙江台州 answers where in 浙江
                 found.append(((start, end), fit))
                 break
     return found
@@ -112,10 +127,42 @@ def _with_neighbours(start: int, end: int, spans: list[Span], folded: str) -> Sp
     return start, end
 
 
-def _named(question: Question, folded: str, segment: Segmenter) -> list[Scored]:
+def _doers(question: Question, folded: str) -> list[Scored]:
+    """Who does what was asked for: 由谁管运营 finds the subject of 管运营, person or not."""
+    asked = _DOER.search(question.folded)
+    found: list[Scored] = []
+    if asked is None:
+        return found
+    verb = asked.group(1) or asked.group(2)
+    for start, end in clause_spans(folded, 0, len(folded)):
+        at = folded.find(verb, start, end)
+        if 2 <= at - start <= 10 and folded[start:at] not in question.folded:
+            found.append(((start, at), 0.75))
+    return found
+
+
+def _objects(question: Question, folded: str) -> list[Scored]:
+    """What a verb is followed by: 成立了什么组织 finds what stands after 成立."""
+    asked = _OBJECT.search(question.folded)
+    found: list[Scored] = []
+    if asked is None:
+        return found
+    verb = asked.group(1)
+    for match in re.finditer(
+        re.escape(verb) + "了?(?:一[个家种项]|的)?([^,。;!?()（）]{2,24})", folded
+    ):
+        start, end = match.span(1)
+        quote = re.search("[“「《]([^”」》]+)[”」》]", folded[start:end])
+        if quote is not None:
+            start, end = start + quote.start(1), start + quote.end(1)
+        found.append(((start, end), 0.62))
+    return found
+
+
+def _named(question: Question, folded: str, spans: Sequence[Span]) -> list[Scored]:
     """Spans that end in the noun that was asked for: 哪个车间 -> 涂装车间."""
     anchors = _anchors(question, folded)
-    starts = {start for start, _ in segment(folded)}
+    starts = {start for start, _ in spans}
     quotes = [match.span(1) for match in re.finditer("[“「《]([^”」》]*)[”」》]", folded)]
     found = []
     for match in re.finditer(re.escape(question.focus), folded):
@@ -183,7 +230,7 @@ def _closeness(folded: str, anchors: list[tuple[int, int, float]], start: int, e
     for first, last, weight in anchors:
         gap_start, gap_end = (last, start) if last <= start else (end, first)
         gap = folded[gap_start:gap_end] if gap_start < gap_end else ""
-        distance = len(gap) + 6 * len(re.findall("[,;:。]", gap))
+        distance = len(gap) + 6 * len(re.findall("[,;:。|]", gap))
         # What a figure belongs to mostly stands before it; behind a comma something else begins.
         behind = 0.5 if first >= end and re.search("[,;。]", gap) else 1.0
         near += behind * weight * math.exp(-distance / _REACH)
@@ -215,6 +262,8 @@ def _pattern_bonus(question: Question, kind: Kind, folded: str, start: int, end:
         return bonus + (0.15 if SPEAKING.match(folded[end : end + 2]) else 0.0)
     if kind is Kind.ORGANISATION:
         return 0.2
+    if kind is Kind.PLACE and folded.isascii():
+        return 0.25 if re.search(r"\b(?:in|at|from|near|to|of)\s$", folded[:start]) else 0.0
     if kind is Kind.DATE:
         wants_year = "年" in question.folded and "哪" in question.folded
         return 0.25 if not wants_year or "年" in folded[start:end] else 0.0

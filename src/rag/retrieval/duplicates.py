@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rag.text import fold
 
@@ -23,17 +23,26 @@ def containment(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / max(1, min(len(a), len(b)))
 
 
-def first_of_each(texts: Sequence[str]) -> list[int]:
-    """For each text the position of the first one that it repeats; its own where it is new."""
-    seen: list[tuple[int, frozenset[str]]] = []
-    result = []
-    for i, text in enumerate(texts):
-        own = shingles(text)
-        match = next((at for at, other in seen if _same(own, other)), None)
-        if match is None:
-            seen.append((i, own))
-        result.append(i if match is None else match)
-    return result
+def first_of_each(
+    texts: Sequence[str], comparable: Callable[[int, int], bool] = lambda _i, _j: True
+) -> list[int]:
+    """For each text the position of the first one that it repeats; its own where it is new.
+
+    `comparable(i, j)` spares the work for pairs that can't be reprints of each other.
+    """
+    cut: dict[int, frozenset[str]] = {}
+    firsts: list[int] = []
+    for j in range(len(texts)):
+        first = j
+        for i in dict.fromkeys(firsts):
+            if comparable(i, j):
+                for k in {i, j} - cut.keys():
+                    cut[k] = shingles(texts[k])
+                if _same(cut[i], cut[j]):
+                    first = i
+                    break
+        firsts.append(first)
+    return firsts
 
 
 def _same(a: frozenset[str], b: frozenset[str]) -> bool:

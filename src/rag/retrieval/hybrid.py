@@ -10,6 +10,8 @@ from rag.retrieval.fusion import reciprocal_rank_fusion
 from rag.text import analyse, analyse_folded, fold
 from rag.types import Chunk, DocumentInfo, Hit
 
+_SCORE_SPREAD = 0.1
+
 
 class HybridRetriever:
     """Finds the chunks of one store that a query is about."""
@@ -41,15 +43,25 @@ class HybridRetriever:
         keys = list(scores)[: 2 * top_k]
         passages = self._store.passages(keys)
         keys = [key for key in keys if key in passages]
-        groups = _grouped(keys, passages)
+        groups = _grouped(keys, passages, found)
         return _explained(list(groups.items())[:top_k], scores, passages, found, terms)
 
 
 def _grouped(
-    keys: Sequence[int], passages: Mapping[int, tuple[Chunk, DocumentInfo]]
+    keys: Sequence[int], passages: Mapping[int, tuple[Chunk, DocumentInfo]], found: Candidates
 ) -> dict[int, list[DocumentInfo]]:
     """Each distinct passage with the other documents that carry it."""
-    firsts = first_of_each([passages[key][0].text for key in keys])
+    scores = [{c.key: c.score for c in ranking} for ranking in (found.lexical, found.dense)]
+
+    def comparable(i: int, j: int) -> bool:
+        """Reprints have nearly the same words, so nearly the same scores for any query."""
+        pairs = [(s.get(keys[i]), s.get(keys[j])) for s in scores]
+        return any(
+            a is not None and b is not None and abs(a - b) <= _SCORE_SPREAD * max(abs(a), abs(b))
+            for a, b in pairs
+        )
+
+    firsts = first_of_each([passages[key][0].text for key in keys], comparable)
     groups: dict[int, list[DocumentInfo]] = {}
     for key, first in zip(keys, firsts, strict=True):
         owner = keys[first]

@@ -27,6 +27,8 @@ def _keyed(index: faiss.Index) -> faiss.IndexIDMap2:
 
 def open_index(path: Path, *, mapped: bool) -> faiss.IndexIDMap2:
     """Read an index; `mapped` leaves its vectors on disk until they are asked for."""
+    # One question is one short scan: waking threads for it costs more than it saves.
+    faiss.omp_set_num_threads(1)
     return _keyed(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0))
 
 
