@@ -108,7 +108,7 @@ class AnsweringSettings(_Section):
 
     threshold: Annotated[
         float, Field(ge=0, le=1, description="confidence below which the answer is declined")
-    ] = 0.5
+    ] = 0.4
 
 
 class GeneratorSettings(_Section):

@@ -32,6 +32,7 @@ _AROUND = 4.6
 _COVERED = 2.2
 _SIMILARITY = 1.6
 _FIT = 1.2
+_LOOSE_FIT = 0.6
 _UNTYPED = -2.6
 _OTHER_ROLE = -1.5  # who is the district's head isn't answered by a sentence about its secretary
 _MISMATCH_CEILING = 0.15
@@ -120,7 +121,7 @@ def confidence_of(question: Question, item: Evidence) -> float:
     """The probability, from 0 to 1, that `item` answers the question."""
     z = _BIAS + _AROUND * item.around + _COVERED * item.covered + _SIMILARITY * item.similarity
     if item.short is not None:
-        z += _FIT * item.short.fit
+        z += (_FIT if question.kind in TYPED else _LOOSE_FIT) * item.short.fit
     elif question.kind in TYPED:
         z += _UNTYPED
     if question.kind is Kind.PERSON:

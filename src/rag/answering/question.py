@@ -31,6 +31,10 @@ _STOP = frozenset(
     "many much what which who whom whose when where why it its this that these those there their they he she "
     "you we i me my your our as into about than then so if not no please tell can could would will s".split()
 )  # fmt: skip
+_STOP_RUN = re.compile(
+    "|".join(re.escape(word) for word in _STOP if word.isascii())
+    + "|(?:" + "|".join(sorted((w for w in _STOP if not w.isascii()), key=len, reverse=True)) + ")+"
+)  # fmt: skip
 _QUOTED = re.compile(r"[“\"「『‘《]([^”\"」』’》]{1,24})[”\"」』’》]")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?!\d)(?=年|/|-|\b|$|[^\d])")
 _ZONE_SUFFIX = ("特别行政区", "自治区", "自治州", "街道", "社区", "园区", "省", "市", "区", "县", "镇", "乡", "村")  # fmt: skip
@@ -46,7 +50,8 @@ _ASKED = re.compile(
     r"(?:什么是|什么叫|何谓|啥是|啥叫)([^,。?!]{2,12})|^([^,。?!]{2,12}?)(?:是什么意思|指的?是什么|是啥意思)"
 )
 _LATIN = re.compile(r"[a-z0-9][a-z0-9.'-]*[a-z0-9]")
-_NAME = re.compile(r"(?<=[^.?!] )[A-Z][\w-]+")  # a capital inside an English question
+# The first of the capitalised words that follow each other inside an English question.
+_NAME = re.compile(r"(?<=[a-z,;] )([A-Z][\w-]+)")
 _MEASURES = "个家位名项种件条所座支台辆套间户批期届场处份部册篇本层节"
 _INTERROGATIVE = re.compile(
     rf"(?:哪|什么|啥|多少|几)(?:一|几|些)?([{_MEASURES}]?)(?=[\u4e00-\u9fff])"
@@ -156,12 +161,13 @@ class QuestionAnalyser:
         end_before = -1
         for start, end in self._with_places(folded):
             word = folded[start:end].strip()
-            suffix = word in _ZONE_SUFFIX and bool(joined) and start == end_before
+            after = bool(joined) and start == end_before
+            suffix = word in _ZONE_SUFFIX and after and len(joined[-1]) > 1
             if not suffix and is_stop(word):
                 loose = False
                 continue
             single = len(word) == 1 and is_cjk(word)
-            if suffix or (joined and start == end_before and single and loose):
+            if suffix or (after and single and loose):
                 joined[-1] += word
             else:
                 joined.append(word)
@@ -188,21 +194,20 @@ class QuestionAnalyser:
         """The question with a misspelt place (龙泉译区) as the index has it (龙泉驿区)."""
         for i in range(len(folded) - 2):
             window = folded[i : i + 3]
-            if window in self._long_places or not is_cjk(window):
-                continue
-            near = [name for name in self._long_places if sum(map(str.__ne__, name, window)) == 1]
+            near = {name for gap in _with_gaps(window) for name in self._long_places.get(gap, ())}
             if len(near) == 1 and not all(self._frequencies([window[:2], window[1:]])):
-                return folded[:i] + near[0] + folded[i + 3 :]
+                return folded[:i] + near.pop() + folded[i + 3 :]
         return folded
 
     @cached_property
-    def _long_places(self) -> list[str]:
-        """The known places of three characters that the index names."""
-        return [
-            name
-            for name in sorted(self._places)
-            if len(name) == 3 and all(self._frequencies([name[:2], name[1:]]))
-        ]
+    def _long_places(self) -> dict[str, list[str]]:
+        """Known places of three characters that the index names, by what is left without one."""
+        table: dict[str, list[str]] = {}
+        for name in sorted(self._places):
+            if len(name) == 3 and all(self._frequencies([name[:2], name[1:]])):
+                for gap in _with_gaps(name):
+                    table.setdefault(gap, []).append(name)
+        return table
 
     def _with_places(self, folded: str) -> Iterator[Span]:
         """The segmenter's words, with known place names and Latin words kept whole."""
@@ -265,11 +270,13 @@ class QuestionAnalyser:
         return weights
 
 
+def _with_gaps(text: str) -> tuple[str, ...]:
+    return tuple(f"{text[:i]}_{text[i + 1 :]}" for i in range(len(text)))
+
+
 def is_stop(word: str) -> bool:
-    """Whether a word says nothing: a function word, made of them, or no word at all."""
-    if word in _STOP or not any(c.isalnum() for c in word):
-        return True
-    return is_cjk(word) and all(c in _STOP for c in word)
+    """Whether a word says nothing: function words, alone or run together, or no word at all."""
+    return _STOP_RUN.fullmatch(word) is not None or not any(c.isalnum() for c in word)
 
 
 def place_stem(name: str) -> str:

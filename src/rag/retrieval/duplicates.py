@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from rag.text import fold
 
 _SIMILARITY = 0.8
+_NOT_WORDS = re.compile(r"\W+")
 
 
 def shingles(text: str) -> frozenset[str]:
     """The character trigrams of the folded text without white space and punctuation."""
-    bare = "".join(c for c in fold(text) if c.isalnum())
+    bare = _NOT_WORDS.sub("", fold(text))
     return frozenset(bare[i : i + 3] for i in range(max(1, len(bare) - 2)))
 
 

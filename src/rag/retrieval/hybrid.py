@@ -55,11 +55,8 @@ def _grouped(
 
     def comparable(i: int, j: int) -> bool:
         """Reprints have nearly the same words, so nearly the same scores for any query."""
-        pairs = [(s.get(keys[i]), s.get(keys[j])) for s in scores]
-        return any(
-            a is not None and b is not None and abs(a - b) <= _SCORE_SPREAD * max(abs(a), abs(b))
-            for a, b in pairs
-        )
+        pairs = [(s[keys[i]], s[keys[j]]) for s in scores if keys[i] in s and keys[j] in s]
+        return all(abs(a - b) <= _SCORE_SPREAD * max(abs(a), abs(b)) for a, b in pairs)
 
     firsts = first_of_each([passages[key][0].text for key in keys], comparable)
     groups: dict[int, list[DocumentInfo]] = {}
