@@ -7,6 +7,17 @@ from collections.abc import Sequence
 _NOT_FIRST = "，。、；：！？”’）》」』"
 
 
+def _fitting(text: str, width: int) -> int:
+    """How many characters fill a line; punctuation that may not begin a line hangs over."""
+    cut, room = 0, float(width)
+    while cut < len(text) and room > 0:
+        room -= 1.0 if text[cut] > "\u2000" else 0.5
+        cut += 1
+    while cut < len(text) and text[cut] in _NOT_FIRST:
+        cut += 1
+    return cut
+
+
 def column(paragraphs: Sequence[str], width: int, *, spaced: bool = False) -> str:
     """Paragraphs set in a column: broken at `width`, an empty line after each (or each line)."""
     blocks: list[str] = []
@@ -14,9 +25,7 @@ def column(paragraphs: Sequence[str], width: int, *, spaced: bool = False) -> st
         lines: list[str] = []
         rest, room = paragraph, width - 2  # the first line is indented, by space that gets lost
         while rest:
-            cut = min(room, len(rest))
-            while cut < len(rest) and rest[cut] in _NOT_FIRST:
-                cut += 1
+            cut = _fitting(rest, room)
             lines.append(rest[:cut])
             rest, room = rest[cut:], width
         blocks.append(("\n\n" if spaced else "\n").join(lines))

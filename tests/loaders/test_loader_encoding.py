@@ -130,6 +130,17 @@ def test_a_text_gets_its_title_from_a_short_first_line_or_its_name(
     assert load(tmp_path / "name.txt").document.text == "xxx"
 
 
+def test_a_file_of_many_pages_is_repaired_slice_by_slice(
+    tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.loaders.text._SLICE", 500)
+    text = "\n\n".join([pages.column((*pages.TEA, *pages.LIBRARY), 20)] * 3)
+    (tmp_path / "a.txt").write_text(text)
+    documents = load(tmp_path / "a.txt").documents
+    assert len(documents) > 3
+    assert "".join("".join(d.text.split()) for d in documents) == "".join(text.split())
+
+
 def test_a_text_of_invisible_characters_is_empty(tmp_path: Path, load: Load) -> None:
     (tmp_path / "a.txt").write_text("\u200b\u2060\u00ad")
     with pytest.raises(LoadError, match="holds no text"):

@@ -334,6 +334,7 @@ def test_headings_are_lines_of_their_own_in_order(
         ("方晓 文/图", "方晓"),
         ("记者方晓走进了茶园，看到了这样一幕。", None),
         ("茶园的文图资料都保存在县里", None),
+        ("本报记者 方晓 摄", None),
         ("望江市把图书馆开到街角", None),
     ],
 )
@@ -347,7 +348,9 @@ def test_a_byline_set_behind_the_last_sentence_is_taken_apart() -> None:
         "白一/文 宣传部/图",
     )
     assert split_trailing_byline("他说：“好。”（记者 方晓）") == ("他说：“好。”", "（记者 方晓）")
+    assert split_trailing_byline("好。白一/文") == ("好。", "白一/文")
     assert split_trailing_byline("第一句。第二句。") == ("第一句。第二句。", "")
+    assert split_trailing_byline("已经开工。记者从宁") == ("已经开工。记者从宁", "")
 
 
 def test_only_lines_in_which_every_character_is_repeated_are_decorative() -> None:

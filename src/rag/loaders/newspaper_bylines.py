@@ -31,12 +31,15 @@ _REPORTER = (
 )
 _ANY = rf"(?:{_REPORTER}|{_AFTER}|{_BOTH}|{_BEFORE})"
 _BYLINE = re.compile(rf"[(（〔【□■●]?\s*{_ANY}\s*[)）〕】]?")
-_TRAILING = re.compile(r"^(.*[。！？!?…][”’」』）]*)\s*([(（〔【□■]?[^。！？!?…]{4,40})$")
+# Who took a picture says nothing about where an article ends.
+_PICTURE = re.compile("[摄攝图圖]")
+_WRITING = re.compile("文|撰|写|寫|整理|报道|報導|報道")
+_TRAILING = re.compile(r"^(.*[。！？!?…][”’」』）]*)(\s*)([(（〔【□■]?[^。！？!?…]{4,40})$")
 
 
 def as_byline(text: str) -> str | None:
     """The author named by a byline (possibly an empty name); None for any other line."""
-    if len(text) > 48:
+    if len(text) > 48 or (_PICTURE.search(text) and not _WRITING.search(text)):
         return None
     match = _BYLINE.fullmatch(text)
     if not match:
@@ -51,6 +54,8 @@ def split_trailing_byline(line: str) -> tuple[str, str]:
     if as_byline(line) is not None:
         return "", line
     match = _TRAILING.match(line)
-    if match and as_byline(match.group(2)) is not None:
-        return match.group(1), match.group(2)
-    return line, ""
+    if not match or as_byline(match.group(3)) is None:
+        return line, ""
+    # A sentence may begin at a line's end, too: 记者 alone is no byline without its white space.
+    body, space, byline = match.groups()
+    return (body, byline) if space or re.match(f"[(（〔【□■]|.*{_SLASH}", byline) else (line, "")

@@ -21,9 +21,12 @@ _NARROWEST, _WIDEST = 8.0, 46.0
 # A first line is indented by two, and punctuation that may not begin a line moves one or so.
 _SLACK = 3.5
 _FIRST_LINE = 0.79
+_SAMPLE = 200_000
 _ENDED = re.compile(r"[。！？!?…][”’」』）)》】\"']*$")
 _END_OF_BLOCK = re.compile(r"[。！？!?…：:][”’」』）)》】\"']*$")
 _INNER = re.compile(r"[，。；：！？、]")
+# The end mark of an agency, a remark in brackets, whose picture it is.
+_NOTE = re.compile(r"[(（【〔].*[)）】〕]|.*[/／ \u3000](?:摄|攝|图|圖|摄影|攝影)|.*(?:供图|供圖)")
 _TWO_PARTS = re.compile(r"[\u4e00-\u9fff”」》][ \u3000]+[\u4e00-\u9fff“「《]")
 _LIST_ITEM = re.compile(
     r"\s*(?:[-*•·●○◆■□#>|]|\d{1,3}[.、)）]\s|[(（]?[一二三四五六七八九十]{1,3}[)）、])"
@@ -92,7 +95,7 @@ def looks_broken(text: str, *, at_least: int = 4) -> bool:
     neighbours, and sentences end inside lines. Verse and lists have their punctuation at line
     ends, code and tables have little of it, English isn't set in columns this narrow.
     """
-    lines = lines_of(text)
+    lines = lines_of(text[:_SAMPLE])
     if len(lines) <= at_least:
         return False
     joints = sum(_runs_on(line, after) for line, after in itertools.pairwise(lines))
@@ -139,6 +142,7 @@ class _Reader:
         # Where every line is indented, indentation doesn't begin paragraphs.
         self._indent_tells = 2 * indented < len(self._lines)
         self._open: list[Line] = []
+        self._last_column = 0.0
         self._interrupting: list[Block] = []
 
     def blocks(self) -> Iterator[Block]:
@@ -146,7 +150,7 @@ class _Reader:
         while at < len(self._lines):
             line = self._lines[at]
             author = as_byline(line.text)
-            if author is not None:
+            if author is not None and not self._goes_on_in(line):
                 yield from self._close()
                 yield Block("byline", line.text, author=author or None)
                 at += 1
@@ -154,6 +158,8 @@ class _Reader:
             size = self._heading_at(at)
             if size:
                 heading = _heading(self._lines[at : at + size])
+                if _NOTE.fullmatch(heading.text):
+                    heading = Block("paragraph", heading.text)
                 if self._open and not self._open[-1].ended:
                     self._interrupting.append(heading)
                 else:
@@ -172,7 +178,12 @@ class _Reader:
         self._interrupting = []
         if self._open:
             yield _paragraph(self._open)
+            self._last_column = self._column()
             self._open = []
+
+    def _goes_on_in(self, line: Line) -> bool:
+        """Whether a sentence simply runs on in `line`, such as 记者 at the end of a narrow one."""
+        return bool(self._open) and not self._open[-1].ended and not line.gap
 
     def _begins_paragraph(self, line: Line) -> bool:
         last = self._open[-1]
@@ -181,7 +192,11 @@ class _Reader:
         if last.text[-1] in "：:" and not line.gap:
             return False
         short = last.width < self._column() - _SLACK
-        return line.gap or short or (line.indented and self._indent_tells)
+        if short or (line.indented and self._indent_tells):
+            return True
+        # Where an empty line follows every line, it says nothing; an indented first line is short.
+        spaced = len(self._open) > 1 and all(each.gap for each in self._open[-2:])
+        return line.gap and (not spaced or line.ended or line.width < self._column() - 1.2)
 
     def _column(self) -> float:
         """The width of the open paragraph's column."""
@@ -195,6 +210,8 @@ class _Reader:
         if not size or size > 3:
             return 0
         before = self._open[-1] if self._open else None
+        if before is not None:
+            self._last_column = self._column()
         after = self._lines[at + size] if at + size < len(self._lines) else None
         if before is not None and not before.ended:
             return size if self._stops_short(at, size, after) else 0
@@ -203,7 +220,7 @@ class _Reader:
     def _bare_lines(self, at: int) -> int:
         """How many lines from here, up to a gap, have no punctuation that headings lack."""
         size = 0
-        for line in self._lines[at:]:
+        for line in self._lines[at : at + 5]:
             if size and (line.gap or decorative(line.text)):
                 break
             if line.width > _WIDEST or not _bare(line.text) or as_byline(line.text) is not None:
@@ -229,6 +246,8 @@ class _Reader:
     def _stops_short(self, at: int, size: int, after: Line | None) -> bool:
         """Inside a sentence: only lines that stop short of the margin and stand apart."""
         lines = self._lines[at : at + size]
+        if lines[-1].ended:
+            return False  # the sentence ends here
         narrow = max(line.width for line in lines) < self._column() - _SLACK
         return narrow and lines[0].gap and (after is None or after.gap)
 
@@ -243,12 +262,14 @@ class _Reader:
         if not after.gap:
             # A paragraph's first line is indented, and quotation marks may cost it a little more.
             return width < min(after.width - _SLACK, _FIRST_LINE * after.width)
+        column = self._last_column or max(each.width for each in self._lines[at : at + 5])
         if size > 1:
-            return True
+            # Two lines of which the first fills the column, indented, are a short paragraph.
+            return not (lines[-1].ended and abs(lines[0].width + 2.0 - column) < 1.2)
         # In a page with an empty line between any two, this may be the first line of a paragraph.
         next_after = self._lines[at + 2] if at + 2 < len(self._lines) else None
         spaced = next_after is not None and next_after.gap and not after.ended
-        return not (spaced and -1.0 <= after.width - width <= _SLACK and not _bare(after.text))
+        return not (spaced and width >= column - _SLACK)
 
 
 def _with_bylines_apart(lines: Sequence[Line]) -> Iterator[Line]:
@@ -274,6 +295,8 @@ def decorative(text: str) -> str:
     characters in the text: 甲甲甲乙乙乙 for 甲乙. One character alone (哈哈哈) is laughter.
     """
     text = "".join(text.split())
+    if len(text) < 6 or text[0] != text[1]:
+        return ""
     runs = [match.group() for match in re.finditer(r"(.)\1*", text)]
     times = len(runs[0]) if runs else 0
     same = times >= 3 and len(runs) >= 2 and all(len(run) == times for run in runs)

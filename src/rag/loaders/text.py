@@ -7,9 +7,12 @@ from pathlib import Path
 
 from rag.loaders.cleaning import clean_body, first_line_title, no_text
 from rag.loaders.encoding import read_text
-from rag.loaders.newspaper import repair
+from rag.loaders.newspaper import Article, repair
+from rag.loaders.newspaper_lines import looks_broken
 from rag.loaders.registry import Context
 from rag.types import Document, DocumentInfo, content_id
+
+_SLICE = 1_000_000
 
 
 class TextLoader:
@@ -22,7 +25,7 @@ class TextLoader:
         text = clean_body(read_text(path, source=source, report=self._context.report))
         if not text.strip():
             raise no_text(source)
-        for article in repair(text):
+        for article in self._articles(text):
             title = article.title or first_line_title(article.text, path)
             info = DocumentInfo(
                 id=content_id(title, article.text),
@@ -31,3 +34,14 @@ class TextLoader:
                 author=article.author,
             )
             yield Document(info, article.text, headings=article.headings)
+
+    def _articles(self, text: str) -> Iterator[Article]:
+        """The articles of a page; hundreds of pages in one file are repaired slice by slice."""
+        start = 0
+        while len(text) - start > _SLICE and looks_broken(text):
+            self._context.progress()
+            end = text.rfind("\n\n", start, start + _SLICE)
+            end = end if end > start else start + _SLICE
+            yield from (article for article in repair(text[start:end]) if article.text.strip())
+            start = end
+        yield from repair(text[start:])
