@@ -6,8 +6,8 @@ more often than jieba's words, at ten times the speed.
 
 from __future__ import annotations
 
-import itertools
 import re
+from operator import add
 
 from rag.text.normalise import fold
 
@@ -35,7 +35,7 @@ def analyse_folded(folded: str) -> list[str]:
     for run, number, word in _TOKEN.findall(folded):
         if run:
             terms.extend(run)
-            terms.extend(map("".join, itertools.pairwise(run)))
+            terms.extend(map(add, run, run[1:]))  # bigrams
         else:
             terms.append(number or word)
     return terms
