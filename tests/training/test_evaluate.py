@@ -30,5 +30,5 @@ def test_idf_is_that_of_lucene() -> None:
 def test_fusion_prefers_a_passage_found_by_both() -> None:
     lexical = Lexical(np.array([[2.0, 1.9, 0.0]], np.float32), np.array([4.0], np.float32))
     dense = np.array([[0.1, 0.9, 0.9]], dtype=np.float32)
-    assert fuse_by_score(lexical, dense, weight=0.2).argmax() == 1
+    assert fuse_by_score(lexical, dense, share=0.2).argmax() == 1
     assert fuse_by_rank(lexical, dense, weight=1.0).argmax() == 1

@@ -54,7 +54,7 @@ def test_verbs_are_inflected_by_the_regular_rules() -> None:
 
 
 def test_a_string_coheres_when_its_parts_meet_more_than_by_chance() -> None:
-    texts = ["蟋蟀的" * 20 + "的的的的" * 20]
+    texts = ["蟋蟀的" * 20 + "的的的的" * 500]  # mutual information: log(20 * 2060 / 20 / 20) = 4.6
     found = coherent_strings(texts)
     assert found["蟋蟀"] == 20
     assert "的的" not in found
@@ -63,6 +63,7 @@ def test_a_string_coheres_when_its_parts_meet_more_than_by_chance() -> None:
 
 def test_the_vocabulary_knows_words_characters_and_no_punctuation(maker: PairMaker) -> None:
     cut = maker.tokenizer.encode("记者在成都,看到RAILWAY。").tokens
-    assert cut == ["记者", "在", "成都", "看", "到", "railway"] or "记者" in cut
+    assert cut[-1] == "railway"
+    assert "".join(cut) == "记者在成都看到railway"
     assert "," not in maker.tokenizer.get_vocab()
     assert "。" not in maker.tokenizer.get_vocab()

@@ -65,16 +65,12 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def read_news(data: Path) -> tuple[list[Article], list[Article]]:
-    """The news for training and the articles kept out, disjoint, the same on every machine.
-
-    Of a small file (tests) at most half is kept out.
-    """
+    """The news for training and the articles kept out, disjoint, the same on every machine."""
     articles = [
         Article(row["id"], fold(row["title"]), fold(row["text"]))
         for row in map(json.loads, read_lines(data / "news.jsonl.xz"))
     ]
-    ids = sorted(article.id for article in articles)
-    kept_out = set(random.Random(_SPLIT_SEED).sample(ids, min(DISTRACTORS, len(ids) // 2)))
+    kept_out = kept_out_ids([article.id for article in articles])
     # A reprint of an article that was kept out would bring it back in.
     openings = {article.text[:60] for article in articles if article.id in kept_out}
     training = [
@@ -83,6 +79,12 @@ def read_news(data: Path) -> tuple[list[Article], list[Article]]:
         if article.id not in kept_out and article.text[:60] not in openings
     ]
     return training, [article for article in articles if article.id in kept_out]
+
+
+def kept_out_ids(ids: Sequence[str]) -> set[str]:
+    """The seeded sample that training never sees; of a small file at most half."""
+    size = min(DISTRACTORS, len(ids) // 2)
+    return set(random.Random(_SPLIT_SEED).sample(sorted(ids), size))
 
 
 def read_corpus(data: Path) -> Corpus:

@@ -36,11 +36,11 @@ class Recipe:
     """Everything that decides the weights, apart from the data."""
 
     dimensions: int = 256
-    chinese: int = 22_000
-    english: int = 16_000
-    batch_size: int = 1024
-    passes: int = 6
-    learning_rate: float = 0.1
+    chinese: int = 18_000
+    english: int = 20_000
+    batch_size: int = 2048
+    passes: int = 2
+    learning_rate: float = 0.15
     scale: float = 20.0
     seed: int = 7
     threads: int = 2
@@ -109,9 +109,9 @@ def _fit(model: SentenceTransformer, maker: PairMaker, work: Path, recipe: Recip
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_cpu=True,
-        save_steps=max(1, min(500, steps)),
+        save_steps=max(1, min(100, steps)),
         save_total_limit=1,
-        logging_steps=100,
+        logging_steps=50,
         report_to="none",
         disable_tqdm=True,
     )
@@ -155,6 +155,7 @@ def save(model: SentenceTransformer, out: Path) -> None:
     )
     half.save_pretrained(str(out), create_model_card=False)
     static.tokenizer.save(str(out / "tokenizer.json"), pretty=False)
+    (out / "model.safetensors").chmod(0o644)
     config = out / "config_sentence_transformers.json"
     marks = {"normalize": True, "max_length": None}  # what model2vec reads
     config.write_text(json.dumps(json.loads(config.read_text()) | marks, indent=2) + "\n")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from rag.embedders import open_embedder
+from rag.embedders import bundled_model_path, open_embedder
 from rag.protocols import Embedder
 from rag.text import fold
 from rag.training.bm25 import Lexical, lexical_search
@@ -137,18 +137,22 @@ def dense_scores(embedder: Embedder, task: Task) -> Matrix:
     return scores
 
 
-def fuse_by_score(lexical: Lexical, dense: Matrix, *, weight: float) -> Matrix:
-    """BM25 as a share of the most that the query's terms could score, plus weighted cosine.
+def fuse_by_score(lexical: Lexical, dense: Matrix, *, share: float) -> Matrix:
+    """Cosine plus BM25, where BM25 counts for as much as it covers the question.
 
-    Within one query this is a convex combination of the two (Bruch, Gai and Ingber 2023, "An
-    Analysis of Fusion Functions for Hybrid Retrieval", with the theoretical maximum as the norm).
+    BM25 is divided by the most that the question's terms could score (Bruch, Gai and Ingber 2023,
+    "An Analysis of Fusion Functions for Hybrid Retrieval", call this the theoretical maximum).
+    The best passage's quotient is the question's coverage: about 0.45 where words match, under
+    0.1 for an English question to Chinese passages, which the cosine must then decide.
+    `share` is the cosine's: score = share * cosine + coverage * quotient.
     """
-    bound = np.maximum(lexical.bounds, 1e-9)[:, None]
-    fused: Matrix = lexical.scores / bound + np.float32(weight) * dense
+    quotient = lexical.scores / np.maximum(lexical.bounds, 1e-9)[:, None]
+    coverage = quotient.max(axis=1, keepdims=True)
+    fused: Matrix = np.float32(share) * dense + coverage * quotient
     return fused
 
 
-def fuse_by_rank(lexical: Lexical, dense: Matrix, *, weight: float, k: float = 60.0) -> Matrix:
+def fuse_by_rank(lexical: Lexical, dense: Matrix, *, weight: float, k: float = 10.0) -> Matrix:
     """Weighted reciprocal ranks (Cormack, Clarke and Buettcher 2009) of the best 100 of each."""
     fused = np.zeros_like(dense)
     for scores, share in ((lexical.scores, 1.0), (dense, weight)):
@@ -161,8 +165,8 @@ def fuse_by_rank(lexical: Lexical, dense: Matrix, *, weight: float, k: float = 6
 
 
 FUSIONS: Mapping[str, Callable[[Lexical, Matrix], Matrix]] = {
-    "hybrid (score)": lambda lexical, dense: fuse_by_score(lexical, dense, weight=0.5),
-    "hybrid (rank)": lambda lexical, dense: fuse_by_rank(lexical, dense, weight=0.3),
+    "hybrid (score)": lambda lexical, dense: fuse_by_score(lexical, dense, share=0.03),
+    "hybrid (rank)": lambda lexical, dense: fuse_by_rank(lexical, dense, weight=0.05),
 }
 
 
@@ -193,7 +197,8 @@ def main() -> None:
     options = parser.parse_args()
     embedder = open_embedder(options.model)
     if options.development:
-        path = Path(options.model) / "tokenizer.json"
+        # The bundled model's, whatever is measured: every model gets the same questions.
+        path = bundled_model_path() / "tokenizer.json"
         tasks = development_tasks(options.data, Tokenizer.from_file(str(path)))
     else:
         tasks = reported_tasks(options.data)
