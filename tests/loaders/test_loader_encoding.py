@@ -134,11 +134,20 @@ def test_a_file_of_many_pages_is_repaired_slice_by_slice(
     tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rag.loaders.text._SLICE", 500)
-    text = "\n\n".join([pages.column((*pages.TEA, *pages.LIBRARY), 20)] * 3)
+    text = "\n\n".join(pages.column((*pages.TEA, *pages.LIBRARY), width) for width in (20, 21))
     (tmp_path / "a.txt").write_text(text)
     documents = load(tmp_path / "a.txt").documents
-    assert len(documents) > 3
+    assert len(documents) > 2
     assert "".join("".join(d.text.split()) for d in documents) == "".join(text.split())
+
+
+def test_the_same_page_twice_in_a_file_is_one_document(
+    tmp_path: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = pages.column(pages.TEA, 20)
+    monkeypatch.setattr("rag.loaders.text._SLICE", len(page) + 2)
+    (tmp_path / "a.txt").write_text(page + "\n\n" + page)
+    assert len(load(tmp_path / "a.txt").documents) == 1
 
 
 def test_a_text_of_invisible_characters_is_empty(tmp_path: Path, load: Load) -> None:

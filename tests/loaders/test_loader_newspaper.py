@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.loaders.newspaper import Article, repair
+from rag.loaders.newspaper_blocks import blocks_of
 from rag.loaders.newspaper_bylines import as_byline, split_trailing_byline
 from rag.loaders.newspaper_evidence import evidence, likeness, steps_of, words_of
-from rag.loaders.newspaper_lines import blocks_of, decorative, looks_broken
+from rag.loaders.newspaper_lines import decorative, looks_broken
 
 pages: Any = import_module("pages")
 column, page = pages.column, pages.page
@@ -364,6 +365,29 @@ def test_only_lines_in_which_every_character_is_repeated_are_decorative() -> Non
 def test_a_line_that_reaches_the_margin_goes_on_and_a_short_one_is_a_heading() -> None:
     kinds = [(block.kind, block.text) for block in blocks_of(page("好茶出山", column(TEA, 20)))]
     assert kinds == [("heading", "好茶出山"), *(("paragraph", part) for part in TEA)]
+
+
+@pytest.mark.parametrize(
+    "title", ["云岭县：茶山上的新账本", "茶山红了，账本厚了", "云岭茶出山了！"]
+)
+def test_a_title_may_have_the_punctuation_of_a_sentence(title: str) -> None:
+    for text in (page(title, column(TEA, 20)), title + "\n" + column(TEA, 20)):
+        (tea,) = repair(text)
+        assert tea.title == title
+        assert paragraphs(tea) == [title, *TEA]
+
+
+def test_the_first_line_of_a_lead_alone_in_its_column_is_no_title() -> None:
+    lines = column(TEA, 19).split("\n")
+    lines[1:1] = [""]
+    (tea,) = repair("\n".join(lines))
+    assert (tea.title, paragraphs(tea)) == ("", list(TEA))
+
+
+def test_remarks_and_picture_credits_are_no_headings() -> None:
+    (tea,) = repair(page(TEA_TITLE, column(TEA, 20), "（完）", "方晓 摄"))
+    assert [tea.text[h.start : h.end] for h in tea.headings] == [TEA_TITLE]
+    assert paragraphs(tea)[-2:] == ["（完）", "方晓 摄"]
 
 
 def test_brokenness_needs_enough_lines_for_its_evidence() -> None:

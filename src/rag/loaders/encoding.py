@@ -119,13 +119,15 @@ def _binary_share(sample: bytes) -> float:
 
 def _is_utf8(sample: bytes) -> bool:
     """UTF-8 but for a few broken bytes (and the character that the sample's end cuts)."""
-    text = sample.decode("utf-8", "replace")
-    bad = text.rstrip("\ufffd").count("\ufffd")
-    if bad == 0:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)  # not final: the end may be cut
+    except UnicodeDecodeError:
+        text = sample.decode("utf-8", "replace")
+    else:
         return True
     # Other encodings read as UTF-8 fall apart: few of their characters survive.
     good = sum(1 for char in text if char > "\x7f" and char != "\ufffd")
-    return good > 20 * bad
+    return good > 20 * text.count("\ufffd")
 
 
 def _best(sample: bytes, encodings: Sequence[str], errors: str = "strict") -> str:

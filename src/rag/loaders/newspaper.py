@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rag.loaders.newspaper_blocks import blocks_of
 from rag.loaders.newspaper_layout import Story, stories_of
-from rag.loaders.newspaper_lines import blocks_of, looks_broken
+from rag.loaders.newspaper_lines import looks_broken
 from rag.types import Heading
 
 

@@ -21,11 +21,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rag.loaders.newspaper_blocks import Block, joined
 from rag.loaders.newspaper_evidence import evidence, likeness, steps_of, words_of
-from rag.loaders.newspaper_lines import Block, ends_sentence, joined
+from rag.loaders.newspaper_lines import ends_sentence
 
 # Halves of one news article are more alike in 95 of 100 cases, unrelated ones less in 99.
 _ALIKE = 0.05
+_ALIKE_ENOUGH = 0.013
 _CLEARER = 1.6
 _TOO_LITTLE = 60
 _CAPTION = 40
@@ -133,7 +135,10 @@ def _kin(part: _Section, sections: Sequence[_Section]) -> _Section | None:
     ranked = sorted(articles, key=lambda article: -scores[id(article)])
     best = scores[id(ranked[0])]
     second = scores[id(ranked[1])] if len(ranked) > 1 else 0.0
-    return ranked[0] if best > _ALIKE and best > _CLEARER * second else None
+    # A part with a title but no byline and one with a byline but no title look for each other.
+    complementary = bool(part.head) and not ranked[0].head
+    needed = _ALIKE_ENOUGH if complementary else _ALIKE
+    return ranked[0] if best > needed and best > _CLEARER * second else None
 
 
 def _return_headings(sections: Sequence[_Section], kin: Sequence[_Section | None]) -> None:

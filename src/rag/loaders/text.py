@@ -25,10 +25,15 @@ class TextLoader:
         text = clean_body(read_text(path, source=source, report=self._context.report))
         if not text.strip():
             raise no_text(source)
+        seen: set[str] = set()
         for article in self._articles(text):
             title = article.title or first_line_title(article.text, path)
+            identifier = content_id(title, article.text)
+            if identifier in seen:  # the same article twice in one file
+                continue
+            seen.add(identifier)
             info = DocumentInfo(
-                id=content_id(title, article.text),
+                id=identifier,
                 title=title,
                 source=source,
                 author=article.author,
