@@ -299,6 +299,12 @@ def test_bad_lines_are_named_and_the_others_load(write: Write, load: Load) -> No
     assert loaded.documents[1].text == "\ufffd丙"
 
 
+def test_a_record_without_id_that_repeats_another_is_named(write: Write, load: Load) -> None:
+    loaded = load(write("a.jsonl", '{"text": "甲"}\n{"text": "甲"}\n'))
+    assert loaded.document.text == "甲"
+    assert "line 2: the record repeats an earlier one" in loaded.reports[0].en
+
+
 def test_many_bad_lines_are_counted(write: Write, load: Load) -> None:
     loaded = load(write("a.jsonl", "x\n" * 150))
     assert loaded.documents == []

@@ -175,6 +175,17 @@ def test_a_truncated_file_is_repaired_or_refused(tmp_path: Path, load: Load) -> 
         load(cut)
 
 
+def test_a_damaged_page_is_named_and_the_others_load(tmp_path: Path, load: Load) -> None:
+    path = draw(tmp_path / "whole.pdf", two_columns())
+    with pikepdf.open(path) as pdf:
+        kids = pdf.Root.Pages.Kids
+        kids[1] = pdf.make_indirect(pikepdf.Dictionary(Type=pikepdf.Name.Font))
+        pdf.save(tmp_path / "damaged.pdf")
+    loaded = load(tmp_path / "damaged.pdf")
+    assert loaded.document.text.startswith("河湾镇")
+    assert "has damaged pages that were left out (page 2)" in loaded.reports[0].en
+
+
 def test_another_format_under_the_name_of_a_pdf_is_refused(tmp_path: Path, load: Load) -> None:
     path = tmp_path / "a.pdf"
     path.write_text("只是文字")
@@ -221,6 +232,13 @@ def test_a_scan_without_ocr_says_what_to_install(scan: Callable[[bool], Path], l
     (report,) = loaded.reports
     assert "page 1, 3" in report.en
     assert "第 1, 3 页" in report.zh
+
+
+def test_a_scan_with_ocr_switched_off_says_how_to_switch_it_on(
+    scan: Callable[[bool], Path], load: Load
+) -> None:
+    with pytest.raises(LoadError, match=r"switch on loading\.ocr"):
+        load(scan(False), ocr=False)
 
 
 def test_a_scan_is_read_by_ocr_where_it_is_installed(

@@ -25,7 +25,8 @@ from rag.loaders.newspaper_blocks import Block, joined
 from rag.loaders.newspaper_evidence import evidence, likeness, steps_of, words_of
 from rag.loaders.newspaper_lines import ends_sentence
 
-# Halves of one news article are more alike in 95 of 100 cases, unrelated ones less in 99.
+# Measured on 600 news articles: halves of one are more alike than 0.05 in 95 of 100 cases,
+# unrelated ones less than 0.013 in 95 and less than 0.03 in 99.
 _ALIKE = 0.05
 _ALIKE_ENOUGH = 0.013
 _CLEARER = 1.6
@@ -170,18 +171,20 @@ def _reunite(part: _Section, article: _Section, *, below: bool) -> None:
     in that case nothing tells where it goes, and it stays behind the byline.
     """
     if not below:
-        article.body.extend([*part.head, *part.body])
+        article.body.extend([*part.head, *part.body, *part.after])
         return
     if article.head and not part.head:
-        article.after.extend(part.body)
+        article.after.extend([*part.body, *part.after])
         return
     main, loose, captions = _with_tail_apart(part.body)
     tail = [*article.head, *article.body]
     if main and not loose and not article.head and not ends_sentence(main[-1].text):
         tail[0] = joined(main.pop(), tail[0])
+    joint = len(main) + len(loose)
+    shift = joint + len(article.head)
     article.head = part.head
-    article.loose = loose
-    article.seams = {len(main) + len(loose)}
+    article.loose.extend(loose)
+    article.seams = {joint, *(seam + shift for seam in article.seams)}
     article.body = [*main, *loose, *tail]
     article.after.extend([*captions, *part.after])
 
@@ -202,21 +205,19 @@ def _with_tail_apart(body: Sequence[Block]) -> tuple[list[Block], list[Block], l
 def _story(section: _Section) -> Story:
     title = _title(section)
     head = [block for block in section.head if block is not title]
-    if not section.loose:
-        section.loose = _with_tail_apart(section.body)[1]
-    loose = [*(b for b in head if not b.label), *section.loose, *section.after]
-    body = section.body
-    places = _places(section, [block for block in loose if block.kind == "heading"])
-    if places:
-        body = []
-        for at, block in enumerate(section.body):
-            body.extend(heading for heading, place in places if place == at)
-            if not any(block is heading for heading, _ in places):
-                body.append(block)
-    placed = [heading for heading, _ in places]
-    rest = [block for block in head if not any(block is heading for heading in placed)]
-    after = [block for block in section.after if not any(block is heading for heading in placed)]
-    blocks = [*([title] if title else []), *rest, *body, *after]
+    below = section.loose or _with_tail_apart(section.body)[1]
+    waiting = [*(block for block in head if not block.label), *below, *section.after]
+    places = _places(section, [block for block in waiting if block.kind == "heading"])
+    placed = {id(heading) for heading, _ in places}
+    body: list[Block] = []
+    for at, block in enumerate(section.body):
+        body.extend(heading for heading, place in places if place == at)
+        if id(block) not in placed:  # a heading that found its place leaves the one it had
+            body.append(block)
+    blocks = [title] if title else []
+    blocks += [block for block in head if id(block) not in placed]
+    blocks += body
+    blocks += [block for block in section.after if id(block) not in placed]
     return Story(tuple(blocks), title, section.byline.author if section.byline else None)
 
 

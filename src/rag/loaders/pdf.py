@@ -40,6 +40,7 @@ class PdfLoader:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._ocr: Ocr | None = None
 
     def load(self, path: Path, *, source: str) -> Iterator[Document]:
         document = _opened(path, source)
@@ -60,29 +61,42 @@ class PdfLoader:
 
     def _pages(self, document: pdfium.PdfDocument, source: str) -> list[str]:
         """The text of every page. Raises LoadError when none has any."""
+        import pypdfium2 as pdfium
+
         texts: list[str] = []
-        unread: list[int] = []
-        ocr: Ocr | None = None
+        scans: list[int] = []
+        broken: list[int] = []
         for index in range(len(document)):
             self._context.progress()
-            page = document[index]
-            text = page_text(page)
-            if is_scan(page, text):
-                ocr = ocr or (recogniser() if self._context.ocr else None)
-                if ocr is None:
-                    unread.append(index + 1)
-                else:
-                    text = ocr(page) or text
-            page.close()
-            texts.append(text)
-        if unread:
-            problem = _scanned(source, unread, whole=not any(map(str.strip, texts)))
-            if not any(map(str.strip, texts)):
-                raise problem
+            try:
+                text = self._page(document, index)
+            except pdfium.PdfiumError:
+                broken.append(index + 1)
+                text = ""
+            if text is None:
+                scans.append(index + 1)
+            texts.append(text or "")
+        empty = not any(map(str.strip, texts))
+        problems = [_scanned(source, scans, whole=empty, wanted=self._context.ocr)] if scans else []
+        problems += [_unreadable(source, broken)] if broken else []
+        if empty:
+            raise problems[0] if problems else no_text(source)
+        for problem in problems:
             self._context.report(problem)
-        if not any(map(str.strip, texts)):
-            raise no_text(source)
         return texts
+
+    def _page(self, document: pdfium.PdfDocument, index: int) -> str | None:
+        """The text of a page; None for a scan that can't be read here. Raises PdfiumError."""
+        page = document[index]
+        try:
+            text = page_text(page)
+            if not is_scan(page, text):
+                return text
+            if self._ocr is None and self._context.ocr:
+                self._ocr = recogniser()
+            return (self._ocr(page) or text) if self._ocr else None
+        finally:
+            page.close()
 
 
 def _opened(path: Path, source: str) -> pdfium.PdfDocument:
@@ -138,13 +152,24 @@ def _damaged(source: str) -> LoadError:
     )
 
 
-def _scanned(source: str, pages: Sequence[int], *, whole: bool) -> LoadError:
+def _scanned(source: str, pages: Sequence[int], *, whole: bool, wanted: bool) -> LoadError:
     which = "every page" if whole else f"page {_ranges(pages)}"
     pages_zh = "所有页面" if whole else f"第 {_ranges(pages)} 页"
+    install = 'pip install "wenyuan[ocr]"'
+    cure = f"to read it: {install}" if wanted else "to read it, switch on loading.ocr"
+    cure_zh = f"如需识别请运行：{install}" if wanted else "如需识别请开启 loading.ocr"
     return refusal(
         source,
-        f'is a scan without text ({which}); to read it: pip install "wenyuan[ocr]"',
-        f'是没有文字的扫描件（{pages_zh}）；如需识别请运行：pip install "wenyuan[ocr]"',
+        f"is a scan without text ({which}); {cure}",
+        f"是没有文字的扫描件（{pages_zh}）；{cure_zh}",
+    )
+
+
+def _unreadable(source: str, pages: Sequence[int]) -> LoadError:
+    return refusal(
+        source,
+        f"has damaged pages that were left out (page {_ranges(pages)}); get a complete copy",
+        f"有损坏的页面（第 {_ranges(pages)} 页），已跳过；请重新获取完整文件",
     )
 
 

@@ -51,15 +51,9 @@ class RecordReader:
             )
             return None
         title = clean_line(fields.get("title"))
-        identifier = clean_line(fields.get("id")) or content_id(title, text)
-        if identifier in self._ids:
-            self.refuse(
-                line,
-                f"repeats the id {identifier} and was left out; give it an id of its own",
-                f"的 id {identifier} 与前面的记录重复，已跳过；请使用唯一的 id",
-            )
+        identifier = self._identifier(clean_line(fields.get("id")), title, text, line)
+        if identifier is None:
             return None
-        self._ids.add(identifier)
         info = DocumentInfo(
             id=identifier,
             title=title or sentence_title(text),
@@ -70,6 +64,26 @@ class RecordReader:
             url=clean_line(fields.get("url")) or None,
         )
         return Document(info, text)
+
+    def _identifier(self, given: str, title: str, text: str, line: int) -> str | None:
+        """The record's own id, else one from its content; None, and a report, when it is taken."""
+        identifier = given or content_id(title, text)
+        if identifier not in self._ids:
+            self._ids.add(identifier)
+            return identifier
+        if given:
+            self.refuse(
+                line,
+                f"repeats the id {given} and was left out; give it an id of its own",
+                f"的 id {given} 与前面的记录重复，已跳过；请使用唯一的 id",
+            )
+        else:
+            self.refuse(
+                line,
+                "repeats an earlier one word for word and was left out; remove it",
+                "与前面的记录完全相同，已跳过；请删除该行",
+            )
+        return None
 
     def refuse(self, line: int, en: str, zh: str) -> None:
         """Report the record in `line`; past a hundred they are only counted."""
