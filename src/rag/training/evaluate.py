@@ -165,7 +165,7 @@ def fuse_by_rank(lexical: Lexical, dense: Matrix, *, weight: float, k: float = 1
 
 
 FUSIONS: Mapping[str, Callable[[Lexical, Matrix], Matrix]] = {
-    "hybrid (score)": lambda lexical, dense: fuse_by_score(lexical, dense, share=0.03),
+    "hybrid (score)": lambda lexical, dense: fuse_by_score(lexical, dense, share=0.02),
     "hybrid (rank)": lambda lexical, dense: fuse_by_rank(lexical, dense, weight=0.05),
 }
 
