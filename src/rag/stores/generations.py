@@ -167,7 +167,11 @@ class Generations:
         """
         (path / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
         sha256 = sha256_of(path / MANIFEST)
+        readable = (path / MANIFEST).stat().st_mode
         for file in path.rglob("*"):
+            # tantivy makes some of its files for their owner alone.
+            if file.is_file() and file.stat().st_mode != readable:
+                file.chmod(readable)
             _fsync(file)
         _fsync(path)
         _fsync(self.folder)

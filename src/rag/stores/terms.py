@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tantivy import Document, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
@@ -28,12 +30,31 @@ def _open(path: Path, *, create: bool) -> Index:
     return index
 
 
+@contextmanager
+def _lockable(path: Path) -> Iterator[Path]:
+    """`path`, or a folder of links to its files where `path` itself can't be written.
+
+    tantivy makes a lock file beside an index even to open it for reading; once it is open, its
+    files are mapped and the links aren't needed any more.
+    """
+    if os.access(path, os.W_OK):
+        yield path
+        return
+    with TemporaryDirectory(prefix="rag-terms-") as name:
+        folder = Path(name)
+        for file in path.absolute().iterdir():
+            if not file.name.endswith(".lock"):
+                (folder / file.name).symlink_to(file)
+        yield folder
+
+
 class TermsReader:
     """One committed state of the terms."""
 
     def __init__(self, path: Path) -> None:
-        self._index = _open(path, create=False)
-        self._searcher = self._index.searcher()
+        with _lockable(path) as folder:
+            self._index = _open(folder, create=False)
+            self._searcher = self._index.searcher()
 
     def search(self, terms: Sequence[str], *, limit: int) -> list[Candidate]:
         """The best `limit` chunks by BM25 over the distinct `terms`."""

@@ -27,8 +27,11 @@ _RADICAL_PAIRS = (
 _RADICALS = str.maketrans(dict(zip(_RADICAL_PAIRS[::2], _RADICAL_PAIRS[1::2], strict=True)))
 _RADICAL = re.compile("[\u2e80-\u2fdf]")
 # Marks outside the Unicode category M that still compose with the character before them:
-# conjoining Hangul and half-width voicing marks.
-_TRAILING = re.compile("[\u1160-\u11ff\uff9e\uff9f\uffa0-\uffdc]")
+# Hangul vowels and finals (conjoining, compatibility, half-width), half-width voicing marks and
+# one Kirat Rai vowel.
+_TRAILING = re.compile(
+    "[\u1160-\u11ff\u3133\u3135\u3136\u313a-\u313f\u314f-\u3163\uff9e\uff9f\uffa0-\uffdc\U00016d67]"
+)
 
 
 def fold_radicals(text: str) -> str:
