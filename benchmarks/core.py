@@ -1,6 +1,6 @@
 """Build rate, question latency, memory and size of the core, beside the bare libraries.
 
-    python -m benchmarks.core --articles NEWS.jsonl.xz [--questions Q.jsonl.xz] [--passages 10000 100000]
+    python -m benchmarks.core --articles NEWS.jsonl.xz --questions CMRC.jsonl.xz
 
 The bare sum is the time that embedding, FAISS and tantivy take by themselves for the same passages
 that are already cut, with terms that are already made: what no index over them can go below.

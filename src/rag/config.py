@@ -99,8 +99,13 @@ class RetrievalSettings(_Section):
     ] = 50
     dense_weight: Annotated[
         float,
-        Field(ge=0, le=10, description="weight of the vector search beside 1 for the word search"),
-    ] = 0.3
+        Field(
+            ge=0,
+            le=10,
+            description="least weight of the vector search beside 1 for the word search; it grows "
+            "by itself where a question's words aren't found",
+        ),
+    ] = 0.05
 
 
 class AnsweringSettings(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
@@ -9,7 +10,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def reciprocal_rank_fusion(
-    rankings: Sequence[Sequence[Key]], weights: Sequence[float], *, k: int = 60
+    rankings: Sequence[Sequence[Key]], weights: Sequence[float], *, k: int = 10
 ) -> Mapping[Key, float]:
     """Score of each key: the sum over rankings of `weight / (k + rank)`, ranks from 1.
 
@@ -22,3 +23,17 @@ def reciprocal_rank_fusion(
         for rank, key in enumerate(ranking, start=1):
             scores[key] = scores.get(key, 0.0) + weight / (k + rank)
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+
+def coverage(best: float, frequencies: Sequence[int], passages: int, *, k1: float = 1.2) -> float:
+    """Share, from 0 to 1, of the most that a query's terms could score under BM25.
+
+    `best` is the best passage's score, `frequencies` the document frequency of each term. The
+    bound is the sum of idf * (k1 + 1); Bruch, Gai and Ingber, "An Analysis of Fusion Functions for
+    Hybrid Retrieval", 2023, normalise by it too. Measured: about 0.45 where a question's words
+    stand in a passage, under 0.1 for an English question to Chinese passages.
+    """
+    bound = sum(
+        math.log(1 + (passages - count + 0.5) / (count + 0.5)) * (k1 + 1) for count in frequencies
+    )
+    return min(1.0, best / bound) if bound > 0 else 0.0

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from rag.protocols import Candidates, Embedder, PassageStore
 from rag.retrieval.duplicates import first_of_each
-from rag.retrieval.fusion import reciprocal_rank_fusion
+from rag.retrieval.fusion import coverage, reciprocal_rank_fusion
 from rag.text import analyse, analyse_folded, fold
 from rag.types import Chunk, DocumentInfo, Hit
 
 _SCORE_SPREAD = 0.1
+_ENOUGH_COVERAGE = 0.2
 
 
 class HybridRetriever:
@@ -22,12 +23,14 @@ class HybridRetriever:
         embedder: Embedder,
         *,
         candidates: int = 50,
-        dense_weight: float = 0.3,
+        dense_weight: float = 0.05,
+        adaptive: bool = True,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._candidates = candidates
         self._dense_weight = dense_weight
+        self._adaptive = adaptive
 
     def retrieve(self, query: str, *, top_k: int) -> tuple[Hit, ...]:
         """The best `top_k` distinct passages, best first; ranks count from 1."""
@@ -37,7 +40,7 @@ class HybridRetriever:
         )
         scores = reciprocal_rank_fusion(
             ([c.key for c in found.lexical], [c.key for c in found.dense]),
-            (1.0, self._dense_weight),
+            self._weights(terms, found),
         )
         # Twice as many as asked for, so that reprints don't leave the answer short.
         keys = list(scores)[: 2 * top_k]
@@ -45,6 +48,17 @@ class HybridRetriever:
         keys = [key for key in keys if key in passages]
         groups = _grouped(keys, passages, found)
         return _explained(list(groups.items())[:top_k], scores, passages, found, terms)
+
+    def _weights(self, terms: Sequence[str], found: Candidates) -> tuple[float, float]:
+        """Weights of word and vector search: words decide as far as they cover the query."""
+        if not self._adaptive:
+            return 1.0, self._dense_weight
+        best = found.lexical[0].score if found.lexical else 0.0
+        covered = coverage(
+            best, self._store.document_frequencies(terms), self._store.stats().chunks
+        )
+        lexical = min(1.0, covered / _ENOUGH_COVERAGE)
+        return lexical, max(self._dense_weight, 1.0 - lexical)
 
 
 def _grouped(
