@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rag.answering.kinds import Kind, kind_of
-from rag.answering.spans import SURNAMES
+from rag.answering.spans import COMMON_SURNAMES
 from rag.errors import Lang
 from rag.text import Span, analyse_folded, fold, is_cjk
 
@@ -247,7 +247,7 @@ class QuestionAnalyser:
         """Whether a word looks like a person's name that no passage has."""
         return (
             2 <= len(word) <= 3
-            and word[0] in SURNAMES
+            and word[0] in COMMON_SURNAMES
             and len(list(self._segment(word))) == len(word)
             and not all(self._frequencies([word[i : i + 2] for i in range(len(word) - 1)]))
         )
