@@ -30,6 +30,8 @@ _RANK = 0.06
 _CAUSAL = 0.15
 _QUESTION_PENALTY = 0.35
 _ROW_PENALTY = 0.9  # a table's row without its header says less than a sentence
+_OTHER_COLUMN = 0.5
+_CELLS = " | "  # what loaders put between the cells of a row
 # What counts a word that stands before the sentence, or in title and heading.
 _BEFORE = 0.8
 _CONTEXT = 0.9
@@ -78,6 +80,7 @@ class _Sentence:
     end: int
     text: str
     folded: str
+    header: tuple[str, ...] = ()  # the cells of the table's first row, for a row of a table
 
 
 class EvidenceFinder:
@@ -160,7 +163,8 @@ class EvidenceFinder:
         around: float,
         similarity: float,
     ) -> Evidence:
-        short = best_span(question, sentence.folded, sentence.text, spans, self._places)
+        within = _column(question, sentence)
+        short = best_span(question, sentence.folded, sentence.text, spans, self._places, within)
         score = (
             _COVERED * covered
             + _AROUND * around
@@ -172,8 +176,10 @@ class EvidenceFinder:
             score += _CAUSAL
         if sentence.folded.rstrip('”"* ').endswith("?") or _is_heading(sentence):
             score *= _QUESTION_PENALTY
-        elif " | " in sentence.text:
-            score *= _ROW_PENALTY
+        elif _CELLS in sentence.text:
+            # A row of several columns, none of them the place's, may well be another place's.
+            several = sentence.text.count(_CELLS) > 1 and question.places and within is None
+            score *= _OTHER_COLUMN if several else _ROW_PENALTY
         return Evidence(
             hit=sentence.hit,
             start=sentence.start,
@@ -223,15 +229,31 @@ def _sentences(hit: Hit) -> Iterator[_Sentence]:
     text = hit.chunk.text
     folded = fold(text)
     aligned = len(folded) == len(text)  # folding a chunk at once is cheaper, where it keeps offsets
+    header: tuple[str, ...] = ()
     for start, end in sentence_spans(text):
         piece = text[start:end]
+        own = folded[start:end] if aligned else fold(piece)
+        in_table = _CELLS in piece
         yield _Sentence(
             hit=hit,
             start=hit.chunk.start + start,
             end=hit.chunk.start + end,
             text=piece,
-            folded=folded[start:end] if aligned else fold(piece),
+            folded=own,
+            header=header if in_table else (),
         )
+        header = (header or tuple(own.split(_CELLS))) if in_table else ()
+
+
+def _column(question: Question, sentence: _Sentence) -> Span | None:
+    """The span of the cell under the header that names the question's place; None without one."""
+    stems = [place_stem(place) for place in question.places]
+    cells = sentence.folded.split(_CELLS)
+    for i, name in enumerate(sentence.header[: len(cells)]):
+        if i and any(stem in name for stem in stems):
+            start = sum(len(cell) + len(_CELLS) for cell in cells[:i])
+            return start, start + len(cells[i])
+    return None
 
 
 @dataclass(frozen=True, slots=True)

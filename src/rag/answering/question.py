@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rag.answering.kinds import Kind, kind_of
-from rag.answering.spans import COMMON_SURNAMES
+from rag.answering.spans import COMMON_SURNAMES, SURNAMES
 from rag.errors import Lang
 from rag.text import Span, analyse_folded, fold, is_cjk
 
@@ -121,7 +121,7 @@ class QuestionAnalyser:
         measure, focus = self._focus(folded)
         capitals = [fold(name) for name in _NAME.findall(text)] if lang == "en" else []
         defined = [group.strip() for match in _ASKED.findall(folded) for group in match if group]
-        people = [word for word in words if self._is_unknown_person(word)]
+        people = [word for word in words if self._is_person(word)]
         names = (*quoted, *defined, *people, *(name for name in capitals if name in words))
         entities = {*places, *names}
         return Question(
@@ -243,14 +243,16 @@ class QuestionAnalyser:
             )
         )
 
-    def _is_unknown_person(self, word: str) -> bool:
-        """Whether a word looks like a person's name that no passage has."""
-        return (
-            2 <= len(word) <= 3
-            and word[0] in COMMON_SURNAMES
-            and len(list(self._segment(word))) == len(word)
-            and not all(self._frequencies([word[i : i + 2] for i in range(len(word) - 1)]))
-        )
+    def _is_person(self, word: str) -> bool:
+        """Whether a word looks like a name: a surname and loose characters.
+
+        A rare surname counts only where the index knows the whole: 管涂装 isn't a name.
+        """
+        loose = len(list(self._segment(word))) == len(word)
+        if not 2 <= len(word) <= 3 or not loose or word in self._places:
+            return False
+        known = all(self._frequencies([word[i : i + 2] for i in range(len(word) - 1)]))
+        return word[0] in COMMON_SURNAMES or (known and len(word) == 3 and word[0] in SURNAMES)
 
     def _weights(self, words: Sequence[str]) -> list[float]:
         """Inverse document frequency of each word by its rarest term, between MIN_WEIGHT and 1."""

@@ -14,6 +14,7 @@ from rag.text import Span, clause_spans, fold_with_offsets
 
 _REACH = 14.0  # characters after which closeness has fallen to 1/e
 _LONGEST_NAME = 14
+_WHOLE = 45  # characters of a sentence that is short enough to be its own short answer
 _EDGES = '的在由与和、,。:;!?()（）“”「」《》"是了将从到为把被让使对向位于 '
 # Kinds whose answer may be a name that ends in the noun asked for.
 _NAMED = frozenset({Kind.NAME, Kind.PLACE, Kind.ORGANISATION, Kind.OTHER})
@@ -48,10 +49,11 @@ def best_span(
     original: str,
     spans: Sequence[Span],
     places: frozenset[str] = frozenset(),
+    within: Span | None = None,
 ) -> ShortAnswer | None:
     """The best span of `original` for a question of a kind that has spans; None without one.
 
-    `spans` are the words of `folded`.
+    `spans` are the words of `folded`; `within` bounds the answer, to a cell of a table say.
     """
     kind = question.kind
     found = _scored(question, kind, folded, original)
@@ -70,6 +72,8 @@ def best_span(
         found = [
             (span, 0.6 * fit) for span, fit in sums if re.search("[万亿]", folded[slice(*span)])
         ]
+    if within is not None:
+        found = [(s, fit) for s, fit in found if within[0] <= s[0] and s[1] <= within[1]]
     if not found:
         return None
     (start, end), fit = max(found, key=lambda item: item[1])
@@ -290,15 +294,25 @@ def _quantity_bonus(question: Question, folded: str, start: int, end: int) -> fl
 
 
 def best_clause(question: Question, original: str, folded: str) -> ShortAnswer:
-    """Where no pattern knows the answer: the clause nearest to what was asked."""
+    """Where no pattern knows the answer: the neighbouring clauses that hold most of the question.
+
+    A short sentence is taken whole: a clause out of it would say less without being shorter.
+    """
     same = original if len(original) == len(folded) else folded
-    best, best_score = (0, len(same)), -1.0
-    for start, end in clause_spans(same, 0, len(same)):
-        clause = folded[start:end]
-        score = sum(word.weight for word in question.words if word.text in clause)
-        if score > best_score:
-            best, best_score = (start, end), score
-    start, end = best
+    clauses = clause_spans(same, 0, len(same))
+    start, end = (0, len(same)) if len(same) <= _WHOLE or not clauses else clauses[0]
+    best = -1.0
+    for i in range(len(clauses) if len(same) > _WHOLE else 0):
+        for j in range(i, len(clauses)):
+            first, last = clauses[i][0], clauses[j][1]
+            if last - first > _WHOLE and j > i:
+                break
+            words = [word for word in question.words if word.text in folded[first:last]]
+            news = last - first - sum(len(word.text) for word in words)
+            # Clauses of the question's own words say nothing new.
+            score = sum(word.weight for word in words) + 0.01 * min(news, 30)
+            if score > best:
+                (start, end), best = (first, last), score
     while end > start and same[end - 1] in "，,。；;：:！!？? ":
         end -= 1
     return _original(original, folded, start, end, 0.3)
