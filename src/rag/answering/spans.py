@@ -42,7 +42,7 @@ _DATE = re.compile(
 _EN_QUANTITY = re.compile(
     r"(?:(?:more|fewer|less) than |over |about |around |nearly |almost |some )?"
     r"(?:\d[\d,]*(?:\.\d+)?|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|one hundred)\b)"
-    r"(?:\s*(?:percent|per cent|%|thousand|million|billion|trillion|hundred))*"
+    r"(?:\s*(?:percent|per cent|%|thousand|million|billion|trillion|hundred))*(?:\s+(?:yuan|dollars|euros|kilomet(?:re|er)s|km|mu)\b)?"
 )  # fmt: skip
 COMMON_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
 SURNAMES = COMMON_SURNAMES + (

@@ -20,6 +20,8 @@ def reciprocal_rank_fusion(
     """
     scores: dict[Key, float] = {}
     for ranking, weight in zip(rankings, weights, strict=True):
+        if not weight:
+            continue  # a ranking that doesn't count brings no candidates either
         for rank, key in enumerate(ranking, start=1):
             scores[key] = scores.get(key, 0.0) + weight / (k + rank)
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
