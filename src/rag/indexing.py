@@ -93,7 +93,8 @@ class Indexer:
             self._read(todo, hashes, writer, tally, progress)
             if prune:
                 tally.removed = _prune(writer, files, paths)
-            fresh = not writer.files() and not tally.touched
+            # An empty folder makes an empty index; one where everything failed makes none.
+            fresh = not writer.files() and not tally.touched and not tally.problems
             stats = writer.commit() if tally.touched or fresh else None
         return IndexReport(
             tally.added, tally.changed, tally.unchanged, tally.removed, tuple(tally.problems), stats
@@ -217,15 +218,32 @@ class _Meter:
 
 
 def _prune(writer: StoreWriter, files: Sequence[SourceFile], paths: Sequence[Path]) -> int:
-    """Remove the known files of the given folders that weren't found; how many."""
+    """Remove the known files of the given folders that aren't there any more; how many.
+
+    A file in a folder that can't be listed just now is still there.
+    """
     present = {file.source for file in files}
-    roots = tuple(f"{path.resolve().name}/" for path in paths if path.is_dir())
-    gone = [
-        source for source in writer.files() if source.startswith(roots) and source not in present
-    ]
+    roots = [(f"{path.resolve().name}/", path) for path in paths if path.is_dir()]
+    gone = []
+    for source in sorted(writer.files().keys() - present):
+        places = [
+            root / source.removeprefix(name) for name, root in roots if source.startswith(name)
+        ]
+        if places and all(map(_vanished, places)):
+            gone.append(source)
     for source in gone:
         writer.remove_file(source)
     return len(gone)
+
+
+def _vanished(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _unreadable(source: str, error: OSError) -> LoadError:
