@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -27,6 +28,11 @@ _SETUP = {"max_content_width": 100}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 something failed, 2 wrong usage, 3 no index."""
+    # Bytes that are no text and characters that a terminal lacks are no reason to stop.
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(arguments, prog_name="rag", standalone_mode=False)
     except click.UsageError as error:
@@ -38,10 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RagError as error:
         say(error.en, error.zh)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has gone (`rag ask ... | head`); that is no failure.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -59,7 +61,18 @@ def _system_lang() -> Lang:
     return "zh" if chosen.lower().startswith("zh") else "en"
 
 
-@click.group(context_settings=_SETUP)
+class _Group(click.Group):
+    """A group that doesn't mind when the reader of its output has gone (`rag ask ... | head`)."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:  # further out, click itself would make it exit code 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+
+@click.group(cls=_Group, context_settings=_SETUP)
 @click.version_option(__version__, package_name="wenyuan", prog_name="rag")
 @click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of messages.")
 @click.option(
@@ -172,14 +185,15 @@ def ask(settings: Settings, question: str, index_dir: Path | None, as_json: bool
     assistant = assistant_of(_with_index(settings, index_dir))
     if question == "-":
         return _ask_lines(assistant, sys.stdin)
-    answer = assistant.ask(question)
+    # Bytes of an argument that are no text arrive as lone surrogates, which no model takes.
+    answer = assistant.ask(question.encode("utf-8", "replace").decode())
     click.echo(json.dumps(answer.to_dict(), ensure_ascii=False) if as_json else _readable(answer))
     return 0
 
 
-def _ask_lines(assistant: Assistant, lines: Iterator[str] | object) -> int:
+def _ask_lines(assistant: Assistant, lines: Iterable[str]) -> int:
     failed = 0
-    for line in cast("Iterator[str]", lines):
+    for line in lines:
         question = line.strip()
         if not question:
             continue
@@ -288,7 +302,9 @@ def documents_remove(settings: Settings, document_id: str, index_dir: Path | Non
     from rag.assembly import backend_of, embedder_of
 
     settings = _with_index(settings, index_dir)
-    with backend_of(settings, embedder_of(settings)).update() as writer:
+    backend = backend_of(settings, embedder_of(settings))
+    backend.open().close()  # an update would start a new index where there is none to use
+    with backend.update() as writer:
         if not writer.remove_document(document_id):
             raise _unknown_document(document_id)
         writer.commit()
