@@ -6,6 +6,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 
 from rag.assembly import LiveAssistant
 from rag.config import ServerSettings, Settings
@@ -52,13 +53,15 @@ def serve(settings: Settings, *, say: Callable[[str, str], None]) -> None:
     _refuse_public(server)
     listener = _listen(server)
     host, port = listener.getsockname()[:2]
+    host = f"[{host}]" if listener.family == socket.AF_INET6 else host
     app = create_app(settings)
     say(
         f"serving on http://{host}:{port} (stop with Ctrl-C)",
         f"已启动：http://{host}:{port}（Ctrl-C 停止）",
     )
     config = uvicorn.Config(app, log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how a server is stopped, not a failure
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _refuse_public(server: ServerSettings) -> None:
@@ -78,17 +81,22 @@ def _refuse_public(server: ServerSettings) -> None:
 
 
 def _listen(server: ServerSettings) -> socket.socket:
-    """Bind before the page is built, so that a taken port is said at once."""
+    """Listen before the page is built, so that a taken port is said at once."""
     try:
-        family = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family[0], socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(family[4])
-    except OSError as error:
+        family, _, _, _, address = socket.getaddrinfo(
+            server.host, server.port, type=socket.SOCK_STREAM
+        )[0]
+        with ExitStack() as stack:
+            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()  # until then another process may bind the port as well
+            stack.pop_all()
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that can't be one
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"can't listen on {server.host}:{server.port} ({error.strerror}); "
+            f"can't listen on {server.host}:{server.port} ({reason}); "
             "choose another with --host and --port",
-            f"无法监听 {server.host}:{server.port}（{error.strerror}），"
-            "请用 --host 和 --port 换一个",
+            f"无法监听 {server.host}:{server.port}（{reason}），请用 --host 和 --port 换一个",
         ) from None
     return listener

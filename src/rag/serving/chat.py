@@ -53,7 +53,8 @@ def chat_page(assistant: Callable[[], Assistant]) -> gr.Blocks:
             shown, said = f"<p>{text(error.say(lang))}</p>", ""
         else:
             shown, said = answer_html(answer, lang), answer.text
-        asked = {"role": "user", "content": text(question)}
+        # Inside an HTML block, or its characters would be taken for Markdown.
+        asked = {"role": "user", "content": f"<div>{text(question)}</div>"}
         replied = {"role": "assistant", "content": shown}
         return "", [*messages, asked, replied], [*turns, Turn(question, said)]
 
@@ -68,6 +69,7 @@ def chat_page(assistant: Callable[[], Assistant]) -> gr.Blocks:
             scale=1,
             min_height=320,
             layout="bubble",
+            latex_delimiters=[],  # an article's $$ is shown as it stands
         )
         box = gr.Textbox(
             show_label=False,
