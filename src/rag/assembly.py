@@ -130,6 +130,7 @@ class LiveAssistant:
             return self._assistant
 
 
+@lru_cache(maxsize=8192)
 def segment(folded: str) -> Sequence[Span]:
     """Words of folded text, cut by the bundled model's vocabulary, whatever model is in use."""
     spans: list[Span] = []
@@ -141,7 +142,7 @@ def segment(folded: str) -> Sequence[Span]:
             spans.append((max(start, at), end))
             at = end
     spans.extend((i, i + 1) for i in range(at, len(folded)))
-    return spans
+    return tuple(spans)
 
 
 @lru_cache(maxsize=1)

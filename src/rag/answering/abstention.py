@@ -17,7 +17,7 @@ from rag.answering.evidence import Evidence, EvidenceFinder, match
 from rag.answering.kinds import TYPED, Kind
 from rag.answering.question import Question, place_stem
 from rag.answering.spans import TITLE
-from rag.text import fold, is_cjk
+from rag.text import fold, fold_passage, is_cjk
 from rag.types import Document, Hit
 
 NOTHING_FOUND = "nothing_found"
@@ -97,14 +97,16 @@ class Judge:
 
     def _lacking(self, question: Question, item: Evidence, texts: dict[str, str]) -> str | None:
         """The first name or year of the question that isn't where the evidence stands."""
+        if not (question.places or question.years or question.names):
+            return None
         info = item.hit.document
         if info.id not in texts:
             document = self._document(info.id)
             texts[info.id] = document.text if document else ""
-        whole = texts[info.id]
-        before = fold(whole[max(0, item.start - _BEFORE) : item.start])
-        near = "\n".join((item.folded, fold(item.hit.chunk.context), fold(info.title)))
-        whole = fold(whole)
+        text = texts[info.id]
+        before = fold(text[max(0, item.start - _BEFORE) : item.start])
+        near = "\n".join((item.folded, fold_passage(item.hit.chunk.context), fold(info.title)))
+        whole = fold_passage(text)
         for place in question.places:
             if match(place, f"{near}\n{before}") < 0.9 and not _is_subject(place, whole):
                 return place

@@ -17,7 +17,7 @@ from rag.answering.kinds import TYPED, Kind
 from rag.answering.question import Question, Segmenter, is_stop, place_stem
 from rag.answering.shortanswer import ShortAnswer, best_span
 from rag.protocols import Embedder, Vectors
-from rag.text import Span, fold, sentence_spans
+from rag.text import Span, fold, fold_passage, sentence_spans
 from rag.types import Hit
 
 # Weights of the parts of a sentence's score; set by hand on questions of our own (see
@@ -36,7 +36,7 @@ _CELLS = " | "  # what loaders put between the cells of a row
 _BEFORE = 0.8
 _CONTEXT = 0.9
 _LOOK_BACK = 3  # sentences
-_REREAD = 16  # sentences that are read by meaning too
+_REREAD = 10  # sentences that are read by meaning too
 # A word counts in part where the sentence has one of its meaning: this share of their cosine.
 _SOFT = 0.8
 _SOFT_FROM = 0.45
@@ -205,29 +205,29 @@ def _first_reading(
     """Each sentence once, with how far it has each word, alone and with what is around it."""
     words = [_Pattern.of(word.text) for word in question.words]
     sentences: list[_Sentence] = []
-    rows: list[Matches] = []
-    around: list[Matches] = []
+    rows: list[list[float]] = []
+    around: list[list[float]] = []
     seen: set[tuple[str, int]] = set()
     for hit in hits:
-        context = fold(hit.chunk.context)
-        framed = _CONTEXT * np.array([word.match(context) for word in words])
-        before: list[Matches] = []
+        context = fold_passage(hit.chunk.context)
+        framed = [_CONTEXT * word.match(context) for word in words]
+        before: list[list[float]] = []
         for sentence in _sentences(hit):
-            row = np.array([word.match(sentence.folded) for word in words])
+            row = [word.match(sentence.folded) for word in words]
             place = (hit.document.id, sentence.end)
             if place not in seen:
                 seen.add(place)
                 sentences.append(sentence)
                 rows.append(row)
-                earlier = [_BEFORE * other for other in before[-_LOOK_BACK:]]
-                around.append(np.max([row, framed, *earlier], axis=0))
-            before.append(row)
+                columns = zip(row, framed, *before[-_LOOK_BACK:], strict=True)
+                around.append([max(column) for column in columns])
+            before.append([_BEFORE * value for value in row])
     return sentences, np.array(rows), np.array(around)
 
 
 def _sentences(hit: Hit) -> Iterator[_Sentence]:
     text = hit.chunk.text
-    folded = fold(text)
+    folded = fold_passage(text)
     aligned = len(folded) == len(text)  # folding a chunk at once is cheaper, where it keeps offsets
     header: tuple[str, ...] = ()
     for start, end in sentence_spans(text):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from rag.text import fold
+from rag.text import fold_passage
 
 _SIMILARITY = 0.8
+_PROBES = 8
+_PROBE = 8  # characters
 _NOT_WORDS = re.compile(r"\W+")
 
 
 def shingles(text: str) -> frozenset[str]:
     """The character trigrams of the folded text without white space and punctuation."""
-    bare = _NOT_WORDS.sub("", fold(text))
+    bare = _NOT_WORDS.sub("", fold_passage(text))
     return frozenset(bare[i : i + 3] for i in range(max(1, len(bare) - 2)))
 
 
@@ -25,26 +27,33 @@ def containment(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / max(1, min(len(a), len(b)))
 
 
-def first_of_each(
-    texts: Sequence[str], comparable: Callable[[int, int], bool] = lambda _i, _j: True
-) -> list[int]:
+def first_of_each(texts: Sequence[str], owners: Sequence[str] = ()) -> list[int]:
     """For each text the position of the first one that it repeats; its own where it is new.
 
-    `comparable(i, j)` spares the work for pairs that can't be reprints of each other.
+    Texts of one owner (neighbouring passages of one article overlap) aren't compared.
     """
     cut: dict[int, frozenset[str]] = {}
     firsts: list[int] = []
-    for j in range(len(texts)):
+    for j, own in enumerate(texts):
         first = j
         for i in dict.fromkeys(firsts):
-            if comparable(i, j):
-                for k in {i, j} - cut.keys():
-                    cut[k] = shingles(texts[k])
-                if _same(cut[i], cut[j]):
-                    first = i
-                    break
+            if (owners and owners[i] == owners[j]) or not _worth_comparing(texts[i], own):
+                continue
+            for k in {i, j} - cut.keys():
+                cut[k] = shingles(texts[k])
+            if _same(cut[i], cut[j]):
+                first = i
+                break
         firsts.append(first)
     return firsts
+
+
+def _worth_comparing(a: str, b: str) -> bool:
+    """Whether any of a few pieces of one text stands in the other: cheap, and true of reprints."""
+    short, long = sorted((a, b), key=len)
+    step = max(1, len(short) // _PROBES)
+    ends = range(0, max(1, len(short) - _PROBE + 1), step)
+    return any(short[at : at + _PROBE] in long for at in ends)
 
 
 def _same(a: frozenset[str], b: frozenset[str]) -> bool:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from rag.protocols import Candidates, Embedder, PassageStore
 from rag.retrieval.duplicates import first_of_each
 from rag.retrieval.fusion import coverage, reciprocal_rank_fusion
-from rag.text import analyse, analyse_folded, fold
+from rag.text import analyse, analyse_folded, fold_passage
 from rag.types import Chunk, DocumentInfo, Hit
 
-_SCORE_SPREAD = 0.1
 _ENOUGH_COVERAGE = 0.2
+_LARGE = 10_000  # passages
+_COMMON = 8
+_ENOUGH_TERMS = 6
 
 
 class HybridRetriever:
@@ -35,44 +37,53 @@ class HybridRetriever:
     def retrieve(self, query: str, *, top_k: int) -> tuple[Hit, ...]:
         """The best `top_k` distinct passages, best first; ranks count from 1."""
         terms = list(dict.fromkeys(analyse(query)))
+        frequencies = self._store.document_frequencies(terms)
+        passages = self._store.stats().chunks
         found = self._store.search(
-            terms, self._embedder.embed_query(query), limit=max(top_k, self._candidates)
+            _telling(terms, frequencies, passages),
+            self._embedder.embed_query(query),
+            limit=max(top_k, self._candidates),
         )
         scores = reciprocal_rank_fusion(
             ([c.key for c in found.lexical], [c.key for c in found.dense]),
-            self._weights(terms, found),
+            self._weights(found, frequencies, passages),
         )
         # Twice as many as asked for, so that reprints don't leave the answer short.
         keys = list(scores)[: 2 * top_k]
-        passages = self._store.passages(keys)
-        keys = [key for key in keys if key in passages]
-        groups = _grouped(keys, passages, found)
-        return _explained(list(groups.items())[:top_k], scores, passages, found, terms)
+        chunks = self._store.passages(keys)
+        groups = _grouped([key for key in keys if key in chunks], chunks)
+        return _explained(list(groups.items())[:top_k], scores, chunks, found, terms)
 
-    def _weights(self, terms: Sequence[str], found: Candidates) -> tuple[float, float]:
+    def _weights(
+        self, found: Candidates, frequencies: Sequence[int], passages: int
+    ) -> tuple[float, float]:
         """Weights of word and vector search: words decide as far as they cover the query."""
         if not self._adaptive:
             return 1.0, self._dense_weight
         best = found.lexical[0].score if found.lexical else 0.0
-        covered = coverage(
-            best, self._store.document_frequencies(terms), self._store.stats().chunks
-        )
-        lexical = min(1.0, covered / _ENOUGH_COVERAGE)
+        lexical = min(1.0, coverage(best, frequencies, passages) / _ENOUGH_COVERAGE)
         return lexical, max(self._dense_weight, 1.0 - lexical)
 
 
+def _telling(terms: Sequence[str], frequencies: Sequence[int], passages: int) -> list[str]:
+    """The terms worth searching: of a long query in a large index, not the commonest.
+
+    A term that stands in every eighth passage costs most of the search's time and ranks little.
+    """
+    if passages < _LARGE:
+        return list(terms)
+    rare = [
+        term for term, count in zip(terms, frequencies, strict=True) if count <= passages / _COMMON
+    ]
+    return rare if len(rare) >= _ENOUGH_TERMS else list(terms)
+
+
 def _grouped(
-    keys: Sequence[int], passages: Mapping[int, tuple[Chunk, DocumentInfo]], found: Candidates
+    keys: Sequence[int], passages: Mapping[int, tuple[Chunk, DocumentInfo]]
 ) -> dict[int, list[DocumentInfo]]:
     """Each distinct passage with the other documents that carry it."""
-    scores = [{c.key: c.score for c in ranking} for ranking in (found.lexical, found.dense)]
-
-    def comparable(i: int, j: int) -> bool:
-        """Reprints have nearly the same words, so nearly the same scores for any query."""
-        pairs = [(s[keys[i]], s[keys[j]]) for s in scores if keys[i] in s and keys[j] in s]
-        return all(abs(a - b) <= _SCORE_SPREAD * max(abs(a), abs(b)) for a, b in pairs)
-
-    firsts = first_of_each([passages[key][0].text for key in keys], comparable)
+    found = [passages[key] for key in keys]
+    firsts = first_of_each([chunk.text for chunk, _ in found], [info.id for _, info in found])
     groups: dict[int, list[DocumentInfo]] = {}
     for key, first in zip(keys, firsts, strict=True):
         owner = keys[first]
@@ -116,7 +127,8 @@ def _explained(
 
 def _matched(terms: Sequence[str], chunk: Chunk) -> tuple[str, ...]:
     """The query's terms that stand in the chunk; a character only where no longer term has it."""
-    present = set(analyse_folded(fold(f"{chunk.context}\n{chunk.text}")))
-    matched = [term for term in terms if term in present]
+    text = f"{fold_passage(chunk.context)}\n{fold_passage(chunk.text)}"
+    words = set(analyse_folded(text)) if any(term.isascii() for term in terms) else frozenset()
+    matched = [term for term in terms if (term in words if term.isascii() else term in text)]
     inside = {c for term in matched if len(term) > 1 for c in term}
     return tuple(term for term in matched if len(term) > 1 or term not in inside)

@@ -1,7 +1,14 @@
 """Text as search sees it and as people read it; pure functions, no I/O."""
 
 from rag.text.analyse import ANALYSER_VERSION, analyse, analyse_folded, is_cjk
-from rag.text.normalise import Folded, fold, fold_radicals, fold_with_offsets, simplify
+from rag.text.normalise import (
+    Folded,
+    fold,
+    fold_passage,
+    fold_radicals,
+    fold_with_offsets,
+    simplify,
+)
 from rag.text.sentences import Span, clause_spans, sentence_spans
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "analyse_folded",
     "clause_spans",
     "fold",
+    "fold_passage",
     "fold_radicals",
     "fold_with_offsets",
     "is_cjk",

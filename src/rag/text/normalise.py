@@ -68,6 +68,12 @@ def fold(text: str) -> str:
     return simplify(unicodedata.normalize("NFKC", fold_radicals(text)).casefold())
 
 
+@lru_cache(maxsize=512)
+def fold_passage(text: str) -> str:
+    """`fold`, remembered: one question looks at the same passages several times."""
+    return fold(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
     """A folded text; `offsets[i]` is where in the original `text[i]` came from.
