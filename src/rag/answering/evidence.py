@@ -134,12 +134,20 @@ class EvidenceFinder:
         columns = [i for i, word in enumerate(question.words) if not word.entity]
         if not columns:
             return close
-        asked = self._vectors([question.words[i].text for i in columns])
-        for row, (sentence, spans) in enumerate(zip(sentences, cut, strict=True)):
-            words = [sentence.folded[start:end] for start, end in spans if end - start > 1]
-            words = [word for word in words if not is_stop(word)]
-            if words:
-                close[row, columns] = (asked @ self._vectors(words).T).max(axis=1)
+        asked = [question.words[i].text for i in columns]
+        words = [
+            [sentence.folded[start:end] for start, end in spans if end - start > 1]
+            for sentence, spans in zip(sentences, cut, strict=True)
+        ]
+        distinct = list(dict.fromkeys([*asked, *(word for group in words for word in group)]))
+        distinct = distinct[: len(asked)] + [w for w in distinct[len(asked) :] if not is_stop(w)]
+        number = {word: i for i, word in enumerate(distinct)}
+        vectors = self._vectors(distinct)  # of all at once: the call costs more than the words
+        cosines = vectors[: len(asked)] @ vectors.T
+        for row, group in enumerate(words):
+            inside = [number[word] for word in group if word in number]
+            if inside:
+                close[row, columns] = cosines[:, inside].max(axis=1)
         return np.where(close >= _SOFT_FROM, _SOFT * close, 0.0)
 
     def _vectors(self, words: Sequence[str]) -> Vectors:
