@@ -1,0 +1,58 @@
+"""One server in a process of its own, over the repository's articles and a hostile one."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+HOSTILE = """---
+title: "<script>window.owned=1</script>蓝溪村<img src=x onerror='window.owned=2'>"
+---
+
+蓝溪村在2025年修了37座石桥<img src="http://192.0.2.1/x.png" onerror="window.owned=3">。
+
+<script>window.owned=4</script>
+
+<div id="cover" style="position:fixed;inset:0;background:red;z-index:99999">盖住</div>
+
+蓝溪村的门票是$$x^2$$元，**粗体** ![图](http://192.0.2.1/y.png)。
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    url: str
+    port: int
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copytree(DOCS, folder / "docs")
+    (folder / "docs" / "hostile.md").write_text(HOSTILE, encoding="utf-8")
+    # Without an index the command builds one from docs/ first.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rag", "--lang", "en", "serve", "--index", "index", "--port", "0"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    assert process.stderr is not None
+    said = [process.stderr.readline() for _ in range(3)]
+    assert "serving on http://127.0.0.1:" in said[-1], said
+    url = said[-1].split()[2]
+    yield Served(f"{url}/", int(url.rsplit(":", 1)[1]), folder)
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=30)
+    # Ctrl-C is how a server is stopped: no failure, nothing to say.
+    assert (process.returncode, rest.strip()) == (0, "")
