@@ -11,6 +11,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from rag.assembly import assistant_of, indexer_of
 from rag.assistant import MAX_QUESTION, Assistant
@@ -182,6 +185,28 @@ def test_two_fresh_assistants_give_equal_answers(settings: Settings) -> None:
         assert untimed(first.ask(question)) == untimed(second.ask(question))
     first.close()
     second.close()
+
+
+@settings_of_hypothesis(max_examples=60, deadline=None)
+@given(
+    st.text(max_size=80)
+    | st.lists(
+        st.sampled_from(
+            "龙泉驿区 邛崃 和 分别 那 呢 ? ， 多少 谁 2024年 １２ 惠蓉贷 her the 「 ” 他".split()
+        ),
+        max_size=12,
+    ).map("".join)
+)
+def test_any_text_is_answered_with_exact_quotations_or_declined(
+    assistant: Assistant, question: str
+) -> None:
+    answer = assistant.ask(question, history=[Turn("龙泉驿区新投放了多少惠蓉贷?", "18亿元。")])
+    assert answer.answered is bool(answer.citations)
+    assert answer.answered is (answer.reason is None)
+    for citation in answer.citations:
+        document = assistant.document(citation.document.id)
+        assert document is not None
+        assert citation.quote == document.text[citation.start : citation.end]
 
 
 def test_a_question_leaves_no_trace_in_the_next(assistant: Assistant) -> None:

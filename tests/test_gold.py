@@ -44,13 +44,15 @@ class Asked:
 
 
 @pytest.fixture(scope="module", params=sorted(SETS))
-def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+def asked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Asked]:
     articles, questions = SETS[request.param]
     if not articles.exists():
         pytest.skip(f"{articles.name} is not beside this checkout")
     assistant = _assistant(articles, tmp_path_factory.mktemp(request.param))
-    request.addfinalizer(assistant.close)
-    return Asked(assistant, list(ask_all(assistant, questions)))
+    yield Asked(assistant, list(ask_all(assistant, questions)))
+    assistant.close()
 
 
 @pytest.fixture(scope="module")

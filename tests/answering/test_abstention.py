@@ -175,6 +175,21 @@ def test_the_next_sentence_answers_where_the_best_is_about_another_place(
     assert verdict.evidence[0].short.text == "30个"
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "龙泉驿区建了多少党员先锋岗?",
+        "成都市龙泉驿区的东华村有多少汽车企业?",
+        not_yet("四川省龙泉驿区建了多少党员先锋岗?", why="the province isn't known to hold it"),
+    ],
+)
+def test_a_place_named_with_what_it_belongs_to_is_the_same_place(
+    finder: EvidenceFinder, analyse: Analyse, question: str
+) -> None:
+    text = "成都市龙泉驿区建立200余个党员先锋岗。龙泉驿区东华村聚集汽车企业1600余家。"
+    assert judged(finder, analyse(question), [hit(text)]).answerable
+
+
 def test_an_english_answer_declines_in_english(assistant: Assistant) -> None:
     answer = assistant.ask("How do I change a flat bicycle tyre?")
     assert "documents" in answer.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.answering import phrases
+from rag.errors import Lang
 
 REASONS = ["nothing_found", "low_confidence", "entity_mismatch", "empty_question"]
 
@@ -37,7 +38,7 @@ def test_english_text_has_short_answer_quotation_and_marker() -> None:
 
 
 @pytest.mark.parametrize(("lang", "end"), [("zh", "。"), ("en", ".")])
-def test_a_sentence_that_is_its_own_short_answer_is_said_once(lang: phrases.Lang, end: str) -> None:
+def test_a_sentence_that_is_its_own_short_answer_is_said_once(lang: Lang, end: str) -> None:
     text = phrases.supported(lang, "", "以商招商", [(f"以商招商{end}", 1)])
     assert text.count("以商招商") == 1
     assert "[1]" in text

@@ -69,6 +69,22 @@ def test_kinds_without_a_pattern_offer_nothing(kind: Kind) -> None:
     assert texts(kind, "因为2024年有200余个岗位。") == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (Kind.QUANTITY, "很多企业都来了。"),
+        not_yet(Kind.QUANTITY, "汽车零部件企业很多。", why="零部 is no figure"),
+        (Kind.PERCENT, "聚集企业1600余家。"),
+        (Kind.MONEY, "聚集企业1600余家。"),
+        (Kind.DATE, "聚集企业60余家。"),
+        not_yet(Kind.PERSON, "聚集企业1600余家。", why="余家 is no name"),
+        (Kind.NAME, "没有引号的句子。"),
+    ],
+)
+def test_a_sentence_without_such_a_thing_offers_nothing(kind: Kind, sentence: str) -> None:
+    assert texts(kind, sentence) == []
+
+
 def test_spans_come_left_to_right_and_hold_no_space_at_their_ends() -> None:
     sentence = "2021年有 30 家、2022年有 40 家。"
     spans = list(candidates(Kind.QUANTITY, sentence, sentence))
