@@ -36,7 +36,7 @@ _CELLS = " | "  # what loaders put between the cells of a row
 _BEFORE = 0.8
 _CONTEXT = 0.9
 _LOOK_BACK = 3  # sentences
-_REREAD = 10  # sentences that are read by meaning too
+_REREAD = 8  # sentences that are read by meaning too
 # A word counts in part where the sentence has one of its meaning: this share of their cosine.
 _SOFT = 0.8
 _SOFT_FROM = 0.45

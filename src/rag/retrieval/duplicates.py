@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rag.text import fold_passage
 
 _SIMILARITY = 0.8
+_COMPARABLE = 0.6  # share of the longer one that the shorter must have
 _PROBES = 8
 _PROBE = 8  # characters
 _NOT_WORDS = re.compile(r"\W+")
@@ -50,7 +51,9 @@ def first_of_each(texts: Sequence[str], owners: Sequence[str] = ()) -> list[int]
 
 def _worth_comparing(a: str, b: str) -> bool:
     """Whether any of a few pieces of one text stands in the other: cheap, and true of reprints."""
-    short, long = sorted((a, b), key=len)
+    short, long = (a, b) if len(a) < len(b) else (b, a)
+    if len(short) < _COMPARABLE * len(long):
+        return False
     step = max(1, len(short) // _PROBES)
     ends = range(0, max(1, len(short) - _PROBE + 1), step)
     return any(short[at : at + _PROBE] in long for at in ends)
@@ -58,6 +61,6 @@ def _worth_comparing(a: str, b: str) -> bool:
 
 def _same(a: frozenset[str], b: frozenset[str]) -> bool:
     # A short passage inside a long one is no reprint of it: lengths must be comparable.
-    if min(len(a), len(b)) < 0.6 * max(len(a), len(b)):
+    if min(len(a), len(b)) < _COMPARABLE * max(len(a), len(b)):
         return False
     return containment(a, b) >= _SIMILARITY

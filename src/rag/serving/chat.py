@@ -80,5 +80,7 @@ def chat_page(assistant: Callable[[], Assistant]) -> gr.Blocks:
             max_lines=4,
         )
         box.submit(reply, [box, chat, turns], [box, chat, turns], api_visibility="private")
+        # A cleared conversation is forgotten too: a follow-up must not refer to it.
+        chat.clear(lambda: [], outputs=turns, api_visibility="private")
     page.queue(default_concurrency_limit=20, max_size=200, api_open=False)
     return page
