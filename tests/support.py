@@ -34,10 +34,12 @@ class HashingEmbedder:
                 seed = int.from_bytes(hashlib.sha256(term.encode()).digest()[:8], "big")
                 rows[i] += np.random.default_rng(seed).standard_normal(self.dimensions)
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.divide(rows, norms, out=rows, where=norms > 0)
+        unit: Vectors = np.divide(rows, norms, out=rows, where=norms > 0)
+        return unit
 
     def embed_query(self, text: str) -> Vectors:
-        return self.embed_passages([text])[0]
+        row: Vectors = self.embed_passages([text])[0]
+        return row
 
 
 EMBEDDER = HashingEmbedder()
