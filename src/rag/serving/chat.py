@@ -58,6 +58,9 @@ def chat_page(assistant: Callable[[], Assistant]) -> gr.Blocks:
         replied = {"role": "assistant", "content": shown}
         return "", [*messages, asked, replied], [*turns, Turn(question, said)]
 
+    def forget() -> Sequence[Turn]:
+        return []
+
     with gr.Blocks(title="问源 Wenyuan", analytics_enabled=False, fill_height=True) as page:
         gr.Markdown("# 问源 Wenyuan\n只用文章里的原句回答。Answers in the articles' own words.")
         turns = gr.State([])
@@ -81,6 +84,6 @@ def chat_page(assistant: Callable[[], Assistant]) -> gr.Blocks:
         )
         box.submit(reply, [box, chat, turns], [box, chat, turns], api_visibility="private")
         # A cleared conversation is forgotten too: a follow-up must not refer to it.
-        chat.clear(lambda: [], outputs=turns, api_visibility="private")
+        chat.clear(forget, outputs=turns, api_visibility="private")
     page.queue(default_concurrency_limit=20, max_size=200, api_open=False)
     return page
