@@ -128,6 +128,15 @@ def test_a_follow_up_is_understood(page: Page) -> None:
     assert "惠蓉" in reply.locator(".wy-quote").first.inner_text()
 
 
+def test_a_cleared_conversation_is_forgotten(page: Page) -> None:
+    ask(page, "龙泉驿区发放了多少惠蓉贷?")
+    page.get_by_role("button", name="Clear").click()
+    page.locator(".wy-answer").wait_for(state="detached")
+    page.wait_for_timeout(500)  # the server hears of it
+    reply = ask(page, "那邛崃呢?")
+    assert "26.54" not in reply.locator(".wy-short, .wy-declined").inner_text()
+
+
 def test_an_english_question_gets_an_english_frame(page: Page) -> None:
     reply = ask(page, "How much was issued in Huirong loans in Longquanyi?")
     assert "Sources" in reply.inner_text()
