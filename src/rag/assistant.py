@@ -43,6 +43,7 @@ class Assistant:
         Raises RagError for a question longer than MAX_QUESTION characters.
         """
         _check_length(question)
+        question = question.encode("utf-8", "replace").decode()  # no half of a surrogate pair
         started = time.perf_counter()
         query = self._rewriter.rewrite(question, history)
         parts = self._rewriter.split(query)

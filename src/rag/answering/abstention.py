@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from rag.answering.evidence import Evidence, EvidenceFinder, match
 from rag.answering.kinds import TYPED, Kind
-from rag.answering.question import Question, place_stem
+from rag.answering.question import Question, is_no_place, place_stem
 from rag.answering.spans import TITLE
 from rag.text import fold, fold_passage, is_cjk
 from rag.types import Document, Hit
@@ -108,7 +108,8 @@ class Judge:
         near = "\n".join((item.folded, fold_passage(item.hit.chunk.context), fold(info.title)))
         whole = fold_passage(text)
         for place in question.places:
-            if match(place, f"{near}\n{before}") < 0.9 and not _is_subject(place, whole):
+            named = match(place, near) >= 0.9 or _is_last_named(place, before)
+            if not named and not _is_subject(place, whole):
                 return place
         for year in question.years:
             if not _year_fits(year, item.folded, before, whole, info.date):
@@ -131,6 +132,16 @@ def confidence_of(question: Question, item: Evidence) -> float:
         if roles and not any(role in item.folded for role in roles):
             z += _OTHER_ROLE
     return 1.0 / (1.0 + math.exp(-z))
+
+
+def _is_last_named(place: str, before: str) -> bool:
+    """Whether no other district, county or town is named between the place and the sentence."""
+    at = before.rfind(place_stem(place))
+    if at < 0:
+        return False
+    after = before[at + len(place_stem(place)) :]
+    names = re.findall(r"[\u4e00-\u9fff]{2,3}[区县市镇]", after[1:])
+    return not any(not is_no_place(name) for name in names)
 
 
 def _is_subject(place: str, whole: str) -> bool:

@@ -26,7 +26,7 @@ _STOP = frozenset(
     "总 大概 大约 大致 左右 具体 目前 现在 如今 当前 其中 主要 关于 有关 相关 情况 时候 什么时候 地方 东西 方面 叫 "
     "叫做 叫什么 称为 是什么 有没有 是否 是不是 能不能 可以 能 会 要 想要 需要 哦 嗯 那么 那个 这个 这些 那些 里 上 下 中 "
     "里面 当中 由 让 使 向 往 跟 同 因 因为 所以 如果 的话 呗 名字 数量 原因 意思 分别 各 各自 到底 究竟 进行 "
-    "后来 以后 之后 已经 正在 还有 除了 一起 家 名 位 件 项 条 次 点 种 做 做了 搞 弄 算 来 去 没 没有 不 年 月 日 元 钱 "
+    "谢谢 感谢 多谢 好的 明白 明白了 知道了 你好 您好 再见 thanks thank hello hi bye ok okay 后来 以后 之后 已经 正在 还有 除了 一起 家 名 位 件 项 条 次 点 种 做 做了 搞 弄 算 来 去 没 没有 不 年 月 日 元 钱 "
     "a an the of in on at to for from by with and or is are was were be been do does did has have had how "
     "many much what which who whom whose when where why it its this that these those there their they he she "
     "you we i me my your our as into about than then so if not no please tell can could would will s".split()
@@ -44,6 +44,7 @@ _NOT_ZONES = frozenset(
     "新区 各区 各县 各镇 各村 超市 股市 上市 都市 门市 楼市 百强区 百强县 强县 强区 强镇 先进县 示范县 示范区 试点 "
     "村社区 城乡社区 产业社区 国家 省市 区县 县 市 区 镇 乡 村 省".split()
 )
+_NOT_ZONES_LONG = tuple(word for word in _NOT_ZONES if len(word) > 2)
 _NO_NAME_STARTS = frozenset("外全各本该某哪这那几多两整每同别其省市县区老新")
 _YEAR_WORD = re.compile(r"(?:19|20)\d{2}年?")
 _ASKED = re.compile(
@@ -51,7 +52,7 @@ _ASKED = re.compile(
 )
 _LATIN = re.compile(r"[a-z0-9][a-z0-9.'-]*[a-z0-9]")
 # The first of the capitalised words that follow each other inside an English question.
-_NAME = re.compile(r"(?<=[a-z,;] )([A-Z][\w-]+)")
+_NAME = re.compile(r"(?<=[a-z,;] )([A-Z][\w-]+)(?:\s+[A-Z][\w-]+)*")
 _MEASURES = "个家位名项种件条所座支台辆套间户批期届场处份部册篇本层节"
 _INTERROGATIVE = re.compile(
     rf"(?:哪|什么|啥|多少|几)(?:一|几|些)?([{_MEASURES}]?)(?=[\u4e00-\u9fff])"
@@ -115,7 +116,7 @@ class QuestionAnalyser:
         folded = fold(text).strip()
         lang: Lang = "zh" if is_cjk(folded) else "en"
         words = self.words(self._spelled(folded))
-        places = self.places_in(words)
+        places = _narrowest(self.places_in(words), folded)
         quoted = tuple(match.strip() for match in _QUOTED.findall(folded))
         weights = self._weights(words)
         measure, focus = self._focus(folded)
@@ -235,12 +236,7 @@ class QuestionAnalyser:
             for word in words
             if word in self._places
             or place_stem(word) in self._places
-            or (
-                word.endswith(_ZONE_SUFFIX)
-                and word not in _NOT_ZONES
-                and word[0] not in _NO_NAME_STARTS
-                and len(word) >= 3
-            )
+            or (word.endswith(_ZONE_SUFFIX) and len(word) >= 3 and not is_no_place(word))
         )
 
     def _is_person(self, word: str) -> bool:
@@ -272,6 +268,11 @@ class QuestionAnalyser:
         return weights
 
 
+def _narrowest(places: Sequence[str], folded: str) -> tuple[str, ...]:
+    """Without places that another one follows at once: 四川省龙泉驿区 is about 龙泉驿区."""
+    return tuple(place for place in places if not any(place + other in folded for other in places))
+
+
 def _with_gaps(text: str) -> tuple[str, ...]:
     return tuple(f"{text[:i]}_{text[i + 1 :]}" for i in range(len(text)))
 
@@ -279,6 +280,11 @@ def _with_gaps(text: str) -> tuple[str, ...]:
 def is_stop(word: str) -> bool:
     """Whether a word says nothing: function words, alone or run together, or no word at all."""
     return _STOP_RUN.fullmatch(word) is not None or not any(c.isalnum() for c in word)
+
+
+def is_no_place(word: str) -> bool:
+    """Whether a word ends like a place's name and is none: 全区, 开发区, 外省市."""
+    return word in _NOT_ZONES or word[0] in _NO_NAME_STARTS or word.endswith(_NOT_ZONES_LONG)
 
 
 def place_stem(name: str) -> str:

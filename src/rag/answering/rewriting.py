@@ -14,7 +14,7 @@ _MAX_TURNS = 6
 _MAX_PARTS = 4
 # 「那邛崃呢?」, "what about Qionglai?"
 _FRAGMENT = re.compile(
-    r"^(?:那么|那|还有|然后|另外|至于)?[,，]?\s*(?P<zh>[^?？!！。]{1,16}?)(?:又?呢|怎么样|如何)[?？。!！]*$"
+    r"^(?:那么|那(?![里儿个些位])|还有|然后|另外|至于)?[,，]?\s*(?P<zh>[^?？!！。]{1,16}?)(?:又?呢|怎么样|如何)[?？。!！]*$"
     r"|^(?:and |so )?(?:what|how) about (?P<en>[^?]{1,40})\??$"
     r"|^and (?:in |for )?(?P<and>[^?]{1,30})\?$",
     re.IGNORECASE,
@@ -29,7 +29,7 @@ _THING = re.compile(
 _DISTRIBUTED = re.compile(
     r"分别|各自|各[有建发设为是]|各(?=多少|几)|两地|两个地方|哪个更|哪里更|谁更|相比|比较|对比|respectively|each\b|both\b"
 )
-_MARKED = re.compile(r"^(?:那么|那|还有|另外|然后)[,，]?(?![里儿个些位])")
+_MARKED = re.compile(r"^(?:那么|那(?![里儿个些位])|还有|另外|然后)[,，]?(?![里儿个些位])")
 _JOIN = r"\s*(?:和|与|跟|同|以及|及|、|,|，|\band\b)\s*"
 _ASKS = re.compile(r"什么|啥|哪|谁|多少|几(?!乎)|怎么|如何|怎样|为何|是否|吗|何时")
 
@@ -51,7 +51,9 @@ class Rewriter:
 
     def _one(self, question: str, previous: str, answer: str) -> str:
         question = question.strip()
-        if not previous:
+        if not previous or (
+            not self._analyser.analyse(question).words and not _FRAGMENT.match(question)
+        ):
             return question
         fragment = _FRAGMENT.match(question)
         if fragment:
@@ -94,6 +96,8 @@ class Rewriter:
             if not old:
                 return f"{about}{previous}"
             return _replace_place(fold(previous), old, about)
+        if asked.lang == "en" and before.names:
+            return re.sub(re.escape(before.names[0]), about, previous, count=1, flags=re.IGNORECASE)
         last = next((w for w in reversed(before.words) if w.text not in before.places), None)
         folded = fold(previous)
         if last is None or last.text not in folded:
@@ -106,8 +110,11 @@ class Rewriter:
         if len(parts) <= 1:
             return [query]
         subject = self._analyser.analyse(parts[0]).places
-        whole = []
+        whole: list[str] = []
         for part in parts[:_MAX_PARTS]:
+            if whole and _FRAGMENT.match(part):
+                whole.append(self._one(part, whole[-1], ""))
+                continue
             lacks = subject and not self._analyser.analyse(part).places
             whole.append(f"{subject[0]}{part}" if lacks and is_cjk(part) else part)
         return whole

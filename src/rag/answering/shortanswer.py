@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rag.answering.kinds import Kind
 from rag.answering.question import Question
-from rag.answering.spans import SPEAKING, TITLED, candidates
+from rag.answering.spans import NO_PERSON, SPEAKING, TITLED, candidates
 from rag.text import Span, clause_spans, fold_with_offsets
 
 _REACH = 14.0  # characters after which closeness has fallen to 1/e
@@ -25,6 +25,14 @@ _DOER = re.compile(
 _OBJECT = re.compile(
     r"([\u4e00-\u9fff]{2})(?:了|出|过|的是)?(?:一个|一种|个)?(?:什么|哪个|哪种|哪项|哪一个)(?!时候|人|地方)"
 )
+_COUNTED = re.compile(
+    r"[\d余多十百千万亿一二两三四五六七八九]([^\d余多十百千万亿一二两三四五六七八九以左上下\s]+)"
+)
+# Measure words that count the same things.
+_KIN = {
+    "名": "名人位个员", "位": "名人位个员", "家": "家个户", "个": "个家名位人项件支种处条所座",
+    "件": "件个项", "项": "项个件", "支": "支个队", "种": "种个类", "条": "条个项", "所": "所个家",
+}  # fmt: skip
 _LISTING = frozenset({"、", "和", "与", "及", "以及", ",", " and ", ", "})
 # What is measured, not counted: 多少岁 can't be answered in 支.
 _STRICT_UNIT = re.compile(
@@ -198,6 +206,8 @@ def _scored(question: Question, kind: Kind, folded: str, original: str) -> list[
         text = folded[start:end]
         if _repeats_question(text, question, kind) or not _unit_fits(question, kind, text):
             continue
+        if _is_english_place(kind, same_length[start:end], same_length[:start]):
+            continue
         fit = 0.35 * _closeness(folded, anchors, start, end) + 0.25
         fit += _pattern_bonus(question, kind, folded, start, end)
         scored.append(((start, end), fit))
@@ -241,6 +251,13 @@ def _closeness(folded: str, anchors: list[tuple[int, int, float]], start: int, e
     return near / total
 
 
+def _is_english_place(kind: Kind, text: str, before: str) -> bool:
+    """Whether a capitalised English span is no person: a town, a body, what follows "in"."""
+    if kind is not Kind.PERSON or not text.isascii():
+        return False
+    return bool(NO_PERSON.search(text) or re.search(r"\b(?:in|at|from|of|the)\s$", before))
+
+
 def _unit_fits(question: Question, kind: Kind, text: str) -> bool:
     if kind is not Kind.QUANTITY:
         return True
@@ -278,8 +295,10 @@ def _quantity_bonus(question: Question, folded: str, start: int, end: int) -> fl
     """A number with the asked unit, right before the thing that is counted, is the one."""
     text, after = folded[start:end], folded[end : end + 12]
     bonus = 0.0
-    if question.measure and question.measure in text:
-        bonus += 0.2
+    unit = _COUNTED.search(text)
+    if question.measure and unit:
+        kin = _KIN.get(question.measure, question.measure)
+        bonus += 0.2 if unit.group(1)[0] in kin else -0.4
     noun = question.focus
     if len(noun) >= 2 and (after.startswith(noun[:2]) or noun[:4] in after):
         bonus += 0.3

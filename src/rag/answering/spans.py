@@ -20,7 +20,7 @@ _AFTER = "(?:以上|以下|以内|左右|上下)?"
 _NUMBER = rf"\d[\d,]*(?:\.\d+)?\s*(?:余|多)?\s*{_SCALE}*\s*(?:余|多)?"
 _QUANTITY = re.compile(
     rf"(?:{_BEFORE}{_NUMBER}\s*(?:%|{_UNIT})?(?:余|多)?{_AFTER}"
-    rf"|{_BEFORE}{_ZH_DIGITS}+(?:余|多)?(?:{_UNIT}){_AFTER}"
+    rf"|{_BEFORE}(?![零百千万亿]){_ZH_DIGITS}+(?:余|多)?(?:{_UNIT}){_AFTER}"
     rf"|第{_ZH_DIGITS}+)"
 )
 _PERCENT = re.compile(rf"{_BEFORE}(?:\d[\d,.]*\s*(?:%|个?百分点|percent|per cent)|百分之{_ZH_DIGITS}+|{_ZH_DIGITS}成){_AFTER}")  # fmt: skip
@@ -46,7 +46,7 @@ _EN_QUANTITY = re.compile(
 )  # fmt: skip
 COMMON_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
 SURNAMES = COMMON_SURNAMES + (
-    "简庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢路岳齐梅莫庄辛管祝左涂谷祁时舒耿牟卜詹关苗凌费纪靳盛童欧甄项曲成游阳裴席卫查屈鲍位覃霍翁隋植甘景薄单包司柏宁柯阮桂闵解强柴华车冉房边辜吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫来嵺苟全褚廉简娄盖符奚木穆党燕郎邸冀谈姬屠连郜晏栾郁商蒙计喻揭窦迟宇敖糜鄢冷卓花仇艾蓝都巩稽井练仲乐虞卞封竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙薄伏岑习胥保和蔺水"
+    "简庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢路岳齐梅莫庄辛管祝左涂谷祁舒耿牟卜詹关苗凌费纪靳盛童欧甄项曲阳裴席卫查屈鲍覃霍翁隋植甘景薄包司柏宁柯阮桂闵强柴华车冉房边辜吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫来嵺苟褚廉简娄盖符奚木穆燕郎邸冀谈姬屠连郜晏栾郁蒙计喻揭窦迟宇敖糜鄢冷卓花仇艾蓝巩稽井练仲乐虞卞封竺冼官衣楚佟栗匡宗巫鞠僧桑荆谌银扬沙薄伏岑习胥保蔺水"
 )
 _TITLE = (
     "书记|主任|部长|局长|院长|校长|市长|区长|县长|镇长|乡长|村长|处长|科长|厅长|省长|总理|总统|主席|会长|秘书长|理事长|董事长|总裁|总经理|经理|"
@@ -56,8 +56,12 @@ _TITLE = (
 _SPEECH = "说|表示|介绍|告诉|称|认为|指出|坦言|回忆|透露|强调|解释|谈到|感慨|补充|回应|撰文|担任|出任|当选|任"
 _NAME_END = rf"(?=[,。、;:?!()（）“”\"\s/]|$|{_SPEECH}|的|和|与|是|正|在|等|及|也|就|都|将|向|从|带|对|因|有|把|不|还|又|则|曾|被|让|给|到|以|为|于|而|便|仍|已)"
 _PERSON = re.compile(
-    rf"[{SURNAMES}][\u4e00-\u9fff]{{1,2}}?{_NAME_END}"
+    rf"(?<![\d几数两])[{SURNAMES}][\u4e00-\u9fff]{{1,2}}?{_NAME_END}"
     rf"|[\u4e00-\u9fff]{{1,8}}(?:·[\u4e00-\u9fff]{{1,8}})+"
+)
+# What an English name of a person neither ends in nor follows.
+NO_PERSON = re.compile(
+    r"\b(?:Town|Community|Communities|District|County|Village|Street|Museum|Park|Company|City|Province|University|Bureau|Office|Committee|Party|Subdistrict|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b"
 )
 TITLE = re.compile(_TITLE)
 TITLED = re.compile(rf"(?:{_TITLE})$")
@@ -90,7 +94,7 @@ def candidates(kind: Kind, folded: str, original: str) -> Iterator[Span]:
         start, end = match.span(1) if match.re.groups == 1 else match.span()
         while start < end and text[start].isspace():
             start += 1
-        while start < end and (text[end - 1].isspace() or text[end - 1] == ","):
+        while start < end and (text[end - 1].isspace() or text[end - 1] in ",."):
             end -= 1
         if start < end:
             yield start, end
