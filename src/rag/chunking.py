@@ -57,8 +57,8 @@ class Chunker:
         """
         info = document.info
         chunks = []
-        for section_start, section_end in _sections(document):
-            context = _context(info.title, document.heading_at(section_start))
+        for section_start, section_end, heading in _sections(document):
+            context = _context(info.title, document.heading_at(heading))
             for start, end in self._spans(document.text, section_start, section_end):
                 chunks.append(
                     Chunk(
@@ -93,16 +93,23 @@ class Chunker:
         return next((b for b in begins if b >= earliest and (b > window or b == start)), at)
 
 
-def _sections(document: Document) -> Iterator[Span]:
-    """The text from each heading to the next; a heading without text joins what follows it."""
-    cuts = [0]
+def _sections(document: Document) -> Iterator[tuple[int, int, int]]:
+    """The text from each heading to the next, and where its last heading stands.
+
+    A heading without text of its own joins what follows it.
+    """
+    cuts = [(0, 0)]
+    body = 0  # where the text after the last heading begins
     for heading in document.headings:
-        if document.text[cuts[-1] : heading.start].strip():
-            cuts.append(heading.start)
-    cuts.append(len(document.text))
-    for start, end in pairwise(cuts):
+        if document.text[body : heading.start].strip():
+            cuts.append((heading.start, heading.start))
+        else:
+            cuts[-1] = (cuts[-1][0], heading.start)
+        body = heading.end
+    cuts.append((len(document.text), 0))
+    for (start, heading_start), (end, _) in pairwise(cuts):
         if document.text[start:end].strip():
-            yield start, end
+            yield start, end, heading_start
 
 
 def _context(title: str, heading: str) -> str:

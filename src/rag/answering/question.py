@@ -26,7 +26,7 @@ _STOP = frozenset(
     "总 大概 大约 大致 左右 具体 目前 现在 如今 当前 其中 主要 关于 有关 相关 情况 时候 什么时候 地方 东西 方面 叫 "
     "叫做 叫什么 称为 是什么 有没有 是否 是不是 能不能 可以 能 会 要 想要 需要 哦 嗯 那么 那个 这个 这些 那些 里 上 下 中 "
     "里面 当中 由 让 使 向 往 跟 同 因 因为 所以 如果 的话 呗 名字 数量 原因 意思 分别 各 各自 到底 究竟 进行 "
-    "谢谢 感谢 多谢 好的 明白 明白了 知道了 你好 您好 再见 thanks thank hello hi bye ok okay 后来 以后 之后 已经 正在 还有 除了 一起 家 名 位 件 项 条 次 点 种 做 做了 搞 弄 算 来 去 没 没有 不 年 月 日 元 钱 "
+    "谢谢 感谢 多谢 好 好的 明白 明白了 知道了 你好 您好 再见 thanks thank hello hi bye ok okay 后来 以后 之后 已经 正在 还有 除了 一起 家 名 位 件 项 条 次 点 种 做 做了 搞 弄 算 来 去 没 没有 不 年 月 日 元 钱 "
     "a an the of in on at to for from by with and or is are was were be been do does did has have had how "
     "many much what which who whom whose when where why it its this that these those there their they he she "
     "you we i me my your our as into about than then so if not no please tell can could would will s".split()

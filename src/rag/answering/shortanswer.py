@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rag.answering.kinds import Kind
 from rag.answering.question import Question
-from rag.answering.spans import NO_PERSON, SPEAKING, TITLED, candidates
+from rag.answering.spans import NO_PERSON, SPEAKING, SURNAMES, TITLED, candidates
 from rag.text import Span, clause_spans, fold_with_offsets
 
 _REACH = 14.0  # characters after which closeness has fallen to 1/e
@@ -33,6 +33,9 @@ _KIN = {
     "名": "名人位个员", "位": "名人位个员", "家": "家个户", "个": "个家名位人项件支种处条所座",
     "件": "件个项", "项": "项个件", "支": "支个队", "种": "种个类", "条": "条个项", "所": "所个家",
 }  # fmt: skip
+_NO_NAME = frozenset(
+    "说的和与是正在等及也就都将向从带对因有把不还又则曾被让给到以为于而便仍已了着过,。、:;()“”"
+)
 _LISTING = frozenset({"、", "和", "与", "及", "以及", ",", " and ", ", "})
 # What is measured, not counted: 多少岁 can't be answered in 支.
 _STRICT_UNIT = re.compile(
@@ -67,6 +70,7 @@ def best_span(
     found = _scored(question, kind, folded, original)
     if kind is Kind.PERSON:
         found = _plausible_names(found, folded, spans) + _doers(question, folded)
+        found += _titled_names(question, folded, spans)
     if kind in (Kind.PLACE, Kind.ORGANISATION) and not folded.isascii():
         starts = {start for start, _ in spans}
         found = [(span, fit) for span, fit in found if span[0] in starts]
@@ -105,6 +109,23 @@ def _plausible_names(found: list[Scored], folded: str, spans: Sequence[Span]) ->
             titled = TITLED.search(folded[max(0, start - 4) : start])
             plausible.append(((start, end), fit if titled or not word else 0.4 * fit))
     return plausible
+
+
+def _titled_names(question: Question, folded: str, spans: Sequence[Span]) -> list[Scored]:
+    """Two or three loose characters after a title, whatever follows: 工程师简云久改进了..."""
+    anchors = _anchors(question, folded)
+    found = []
+    for at, (start, _) in enumerate(spans):
+        if folded[start] not in SURNAMES or not TITLED.search(folded[max(0, start - 4) : start]):
+            continue
+        end = start
+        for first, last in spans[at : at + 4]:
+            if first != end or last - first > 1 or folded[first:last] in _NO_NAME:
+                break
+            end = last
+        if 2 <= end - start <= 3 and folded[start:end] not in question.folded:
+            found.append(((start, end), 0.5 + 0.35 * _closeness(folded, anchors, start, end)))
+    return found
 
 
 def _known_places(

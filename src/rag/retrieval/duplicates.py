@@ -12,12 +12,18 @@ _COMPARABLE = 0.6  # share of the longer one that the shorter must have
 _PROBES = 8
 _PROBE = 8  # characters
 _NOT_WORDS = re.compile(r"\W+")
+_FIGURE = re.compile(r"(?<!\d)\d+")
+_BEFORE = 3  # characters that tell which figure it is
 
 
 def shingles(text: str) -> frozenset[str]:
     """The character trigrams of the folded text without white space and punctuation."""
-    bare = _NOT_WORDS.sub("", fold_passage(text))
+    bare = _bare(text)
     return frozenset(bare[i : i + 3] for i in range(max(1, len(bare) - 2)))
+
+
+def _bare(text: str) -> str:
+    return _NOT_WORDS.sub("", fold_passage(text))
 
 
 def containment(a: frozenset[str], b: frozenset[str]) -> float:
@@ -42,7 +48,7 @@ def first_of_each(texts: Sequence[str], owners: Sequence[str] = ()) -> list[int]
                 continue
             for k in {i, j} - cut.keys():
                 cut[k] = shingles(texts[k])
-            if _same(cut[i], cut[j]):
+            if _same(cut[i], cut[j]) and not _figures_differ(texts[i], own):
                 first = i
                 break
         firsts.append(first)
@@ -64,3 +70,18 @@ def _same(a: frozenset[str], b: frozenset[str]) -> bool:
     if min(len(a), len(b)) < _COMPARABLE * max(len(a), len(b)):
         return False
     return containment(a, b) >= _SIMILARITY
+
+
+def _figures_differ(a: str, b: str) -> bool:
+    """Whether the same words stand before another number: notices cut from one template."""
+    here, there = _figures(a), _figures(b)
+    return any(here[before].isdisjoint(there[before]) for before in here.keys() & there.keys())
+
+
+def _figures(text: str) -> dict[str, set[str]]:
+    bare = _bare(text)
+    figures: dict[str, set[str]] = {}
+    for match in _FIGURE.finditer(bare):
+        before = bare[max(0, match.start() - _BEFORE) : match.start()]
+        figures.setdefault(before, set()).add(match.group())
+    return figures

@@ -99,7 +99,8 @@ class CatalogueReader:
             yield DocumentInfo(*info), count
 
     def files(self) -> dict[str, FileRecord]:
-        return _files(self._connection)
+        with self._lock:
+            return _files(self._connection)
 
 
 class CatalogueWriter:

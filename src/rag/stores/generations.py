@@ -118,7 +118,9 @@ class Generations:
         try:
             _, sha256 = self._read_pointer()
             if sha256_of(file) != sha256:
-                raise _damaged(file, "its bytes have changed", "内容已被改动")
+                raise _damaged(
+                    file, f"it isn't as {self.pointer} says", f"与 {self.pointer} 的记录不符"
+                )
             data = file.read_bytes()
             built = json.loads(data)["format"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -185,6 +187,13 @@ class Generations:
         draft.replace(self.pointer)
         _fsync(self.root)
         self.clear(keep={path.name, previous})
+
+    def published(self, path: Path) -> bool:
+        """Whether `path` is the generation in use."""
+        try:
+            return self._read_pointer()[0] == path.name
+        except (OSError, ValueError):
+            return False
 
     def clear(self, keep: set[str]) -> None:
         """Remove every generation but those named, such as what a killed build left behind."""

@@ -157,9 +157,14 @@ class LocalWriter:
         return StoreStats(documents, chunks, self._path.name)
 
     def discard(self) -> None:
-        """Throw the unfinished generation away."""
+        """Throw the unfinished generation away.
+
+        One that was interrupted after it had been published is in use and stays.
+        """
         with suppress(sqlite3.Error):  # a full disk, say; what matters has been raised already
             self._catalogue.close()
+        if self._generations.published(self._path):
+            return
         shutil.rmtree(self._path, ignore_errors=True)
 
 

@@ -15,6 +15,7 @@ _END = re.compile(
     rf"|(?<![A-Z])(?<!\b(?:Mr|Ms|Dr|St|No|vs))(?<!\b(?:Mrs|etc|Inc|Ltd|Co\.))\.[{_CLOSERS}]*(?=\s+[\"“'(]?[A-Z0-9\u3400-\u9fff])"
     r"|\n+"
 )
+_CLAUSE_END = re.compile(r"[，；;。]|——|(?<!\d)[,:：]|[,:：](?!\d)")
 
 
 def sentence_spans(text: str) -> list[Span]:
@@ -46,14 +47,13 @@ def _trimmed(text: str, spans: Iterator[Span]) -> Iterator[Span]:
 
 
 def clause_spans(text: str, start: int, end: int) -> list[Span]:
-    """The parts of `text[start:end]` between commas, semicolons and colons, in order."""
+    """The parts of `text[start:end]` between commas, semicolons and colons, in order.
+
+    A comma or colon between digits belongs to a number or a time and parts nothing.
+    """
     spans: list[Span] = []
     at = start
-    for match in re.finditer(r"[，,；;：:。]|——", text[start:end]):
-        # A comma between digits belongs to a number.
-        where = start + match.start()
-        if match.group() == "," and text[where - 1 : where].isdigit():
-            continue
+    for match in _CLAUSE_END.finditer(text[start:end]):
         spans.append((at, start + match.end()))
         at = start + match.end()
     if at < end:
