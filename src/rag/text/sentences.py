@@ -12,7 +12,7 @@ _CLOSERS = "”’」』）)】》〉\"'"
 # start, at a Western end mark before white space and a capital, digit or CJK, or at a line end.
 _END = re.compile(
     rf"(?:[。！？!?；;]+|…{{2,}}(?![，。！？；、”’」』）)]))[{_CLOSERS}]*"
-    rf"|(?<![A-Z])(?<!\b(?:Mr|Ms|Dr|St|No|vs))(?<!\b(?:Mrs|etc|Inc|Ltd|Co\.))\.[{_CLOSERS}]*(?=\s+[\"“'(]?[A-Z0-9\u3400-\u9fff])"
+    rf"|(?<![A-Z])(?<!\b(?:Mr|Ms|Dr|St|No|vs|Co))(?<!\b(?:Mrs|etc|Inc|Ltd|e\.g|i\.e))\.[{_CLOSERS}]*(?=\s+[\"“'(]?[A-Z0-9\u3400-\u9fff])"
     r"|\n+"
 )
 _CLAUSE_END = re.compile(r"[，；;。]|——|(?<!\d)[,:：]|[,:：](?!\d)")
