@@ -73,14 +73,19 @@ class Chunker:
                 )
         return chunks
 
-    def _spans(self, text: str, start: int, end: int) -> Iterator[Span]:
+    def _spans(self, text: str, start: int, end: int) -> list[Span]:
         if end - start <= self._size:
-            yield from _trimmed(text, start, end)
-            return
+            return list(_trimmed(text, start, end))
+        spans: list[Span] = []
         at = start
         for piece in self._splitter.split_text(text[start:end]):
-            yield from _trimmed(text, self._reach_back(text, start, at), at + len(piece))
+            begin = self._reach_back(text, start, at) if piece.strip() else at
+            for span in _trimmed(text, begin, at + len(piece)):
+                while spans and spans[-1][0] >= span[0]:
+                    spans.pop()  # short enough to stand whole in the overlap of the next
+                spans.append(span)
             at += len(piece)
+        return spans
 
     def _reach_back(self, text: str, start: int, at: int) -> int:
         """The start of the first sentence that fits whole into the overlap before `at`."""
