@@ -218,8 +218,10 @@ def _nearest(name: str) -> str:
 
 def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
     known = {f"{_PREFIX}{name.replace('.', '__')}".upper() for name, _, _ in setting_names()}
+    sections = {f"{_PREFIX}{section}".upper() for section in Settings.model_fields}
     for variable in sorted(environment):
-        if variable.startswith(_PREFIX) and "__" in variable and variable.upper() not in known:
+        ours = variable.startswith(_PREFIX) and ("__" in variable or variable in sections)
+        if ours and variable.upper() not in known:
             right = _nearest(variable[len(_PREFIX) :].lower().replace("__", "."))
             right_variable = f"{_PREFIX}{right.replace('.', '__')}".upper()
             raise ConfigError(
