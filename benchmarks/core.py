@@ -30,7 +30,7 @@ from rag.loaders import discover, read
 from rag.protocols import Embedder
 from rag.stores import terms, vectors
 from rag.text import analyse
-from rag.types import Chunk
+from rag.types import Chunk, Document, DocumentInfo
 
 Figures = dict[str, float]
 Result = TypeVar("Result")
@@ -42,7 +42,8 @@ def take_articles(source: Path, target: Path, passages: int, settings: Settings)
     with target.open("w", encoding="utf-8") as file:
         for row in rows(source):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            passages -= max(1, len(row["text"]) // settings.chunking.size)
+            info = DocumentInfo(row["id"], row["title"], target.name)
+            passages -= len(chunker.chunk(Document(info, row["text"])))
             if passages <= 0:
                 break
     files, _ = discover([target])
