@@ -82,6 +82,7 @@ def _figures(text: str) -> dict[str, set[str]]:
     bare = _bare(text)
     figures: dict[str, set[str]] = {}
     for match in _FIGURE.finditer(bare):
-        before = bare[max(0, match.start() - _BEFORE) : match.start()]
-        figures.setdefault(before, set()).add(match.group())
+        if match.start() >= _BEFORE:
+            before = bare[match.start() - _BEFORE : match.start()]
+            figures.setdefault(before, set()).add(match.group())
     return figures

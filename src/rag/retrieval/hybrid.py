@@ -42,7 +42,7 @@ class HybridRetriever:
         found = self._store.search(
             _telling(terms, frequencies, passages),
             self._embedder.embed_query(query),
-            limit=max(top_k, self._candidates),
+            limit=max(2 * top_k, self._candidates),
         )
         scores = reciprocal_rank_fusion(
             ([c.key for c in found.lexical], [c.key for c in found.dense]),
