@@ -1,0 +1,48 @@
+"""What the store tests put in and ask."""
+
+from __future__ import annotations
+
+from rag.protocols import PassageStore, StoreBackend, StoreStats, StoreWriter
+from rag.text import analyse
+from rag.types import Document
+from tests.support import EMBEDDER, article, indexed
+
+LONGQUANYI = "龙泉驿区建立党员先锋岗二百余个。"
+QIONGLAI = "邛崃市的竹编远销海外。"
+ENGLISH = "Gardens open at nine."
+
+
+def put(writer: StoreWriter, source: str, *documents: Document, sha256: str = "hash") -> None:
+    writer.start_file(source)
+    writer.add(source, (indexed(document) for document in documents))
+    writer.finish_file(source, sha256)
+
+
+def publish(backend: StoreBackend, source: str, *documents: Document) -> StoreStats:
+    with backend.update() as writer:
+        put(writer, source, *documents)
+        return writer.commit()
+
+
+def text_of(text: str, source: str = "a.md") -> Document:
+    return article(text, source=source)
+
+
+def texts(store: PassageStore) -> list[str]:
+    """The whole documents, in the store's order."""
+    documents = [store.document(info.id) for info, _ in store.documents()]
+    return [document.text for document in documents if document is not None]
+
+
+def lexical(store: PassageStore, query: str, *, limit: int = 10) -> list[str]:
+    """The passages that the word search finds."""
+    found = store.search(analyse(query), EMBEDDER.embed_query(query), limit=limit).lexical
+    chunks = store.passages([candidate.key for candidate in found])
+    return [chunks[candidate.key][0].text for candidate in found]
+
+
+def dense(store: PassageStore, query: str, *, limit: int = 10) -> list[str]:
+    """The passages that the vector search finds."""
+    found = store.search(analyse(query), EMBEDDER.embed_query(query), limit=limit).dense
+    chunks = store.passages([candidate.key for candidate in found])
+    return [chunks[candidate.key][0].text for candidate in found]
