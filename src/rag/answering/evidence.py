@@ -40,7 +40,7 @@ _REREAD = 8  # sentences that are read by meaning too
 # A word counts in part where the sentence has one of its meaning: this share of their cosine.
 _SOFT = 0.8
 _SOFT_FROM = 0.45
-_CACHED_WORDS = 50_000
+_CACHED_WORDS = 20_000
 _CAUSE = re.compile(
     "因为|由于|得益于|依托|凭借|原因|理由|源于|缘于|有赖于|because|due to|thanks to|reason"
 )
@@ -107,51 +107,46 @@ class EvidenceFinder:
         chosen = np.argsort(-first, kind="stable")[:_REREAD]
         few = [sentences[i] for i in chosen]
         cut = [self._segment(sentence.folded) for sentence in few]
-        close = self._closeness(question, few, cut)
+        similar, close = self._meaning(question, few, cut)
         covered = np.maximum(literal[chosen], close) @ weights / weights.sum()
         surrounded = np.maximum(around[chosen], close) @ weights / weights.sum()
-        similar = self._similarity(question, few)
         found = [
             self._assess(question, few[i], cut[i], covered[i], surrounded[i], similar[i])
             for i in range(len(few))
         ]
         return sorted(found, key=lambda evidence: -evidence.score)
 
-    def _similarity(self, question: Question, sentences: Sequence[_Sentence]) -> Vectors:
-        asked = self._embedder.embed_query(question.text)
-        vectors = self._embedder.embed_passages([sentence.text for sentence in sentences])
-        similarity: Vectors = np.clip(vectors @ asked, 0.0, 1.0)
-        return similarity
-
-    def _closeness(
+    def _meaning(
         self, question: Question, sentences: Sequence[_Sentence], cut: Sequence[Sequence[Span]]
-    ) -> Matches:
-        """Shape `(sentences, words)`: how near in meaning each sentence comes to each word.
+    ) -> tuple[Vectors, Matches]:
+        """How near in meaning each sentence comes to the question, and to each of its words.
 
-        Names are left out: two districts are near in meaning and not the same.
+        Shapes `(sentences,)` and `(sentences, words)`. Names are left out of the second: two
+        districts are near in meaning and not the same.
         """
-        close = np.zeros((len(sentences), len(question.words)))
         columns = [i for i, word in enumerate(question.words) if not word.entity]
-        if not columns:
-            return close
         asked = [question.words[i].text for i in columns]
         words = [
             [sentence.folded[start:end] for start, end in spans if end - start > 1]
             for sentence, spans in zip(sentences, cut, strict=True)
         ]
-        distinct = list(dict.fromkeys([*asked, *(word for group in words for word in group)]))
-        distinct = distinct[: len(asked)] + [w for w in distinct[len(asked) :] if not is_stop(w)]
-        number = {word: i for i, word in enumerate(distinct)}
-        vectors = self._vectors(distinct)  # of all at once: the call costs more than the words
-        cosines = vectors[: len(asked)] @ vectors.T
+        others = dict.fromkeys(word for group in words for word in group if not is_stop(word))
+        number = {word: i for i, word in enumerate(others)}
+        # Of all at once: the call costs more than the words.
+        vectors = self._vectors([*(s.text for s in sentences), *asked, *others])
+        rows, columns_end = len(sentences), len(sentences) + len(asked)
+        query = self._embedder.embed_query(question.text)
+        similar: Vectors = np.clip(vectors[:rows] @ query, 0.0, 1.0)
+        cosines = vectors[rows:columns_end] @ vectors[columns_end:].T
+        close = np.zeros((rows, len(question.words)))
         for row, group in enumerate(words):
             inside = [number[word] for word in group if word in number]
-            if inside:
+            if inside and columns:
                 close[row, columns] = cosines[:, inside].max(axis=1)
-        return np.where(close >= _SOFT_FROM, _SOFT * close, 0.0)
+        return similar, np.where(close >= _SOFT_FROM, _SOFT * close, 0.0)
 
     def _vectors(self, words: Sequence[str]) -> Vectors:
-        """Vectors of single words, remembered: the same ones come again and again."""
+        """Vectors of words and sentences, remembered: the same ones come again and again."""
         cache = self._cache
         missing = list(dict.fromkeys(word for word in words if word not in cache))
         if len(cache) + len(missing) > _CACHED_WORDS:

@@ -35,6 +35,7 @@ class StaticEmbedder:
             raise unusable(folder, error) from error
         known = self._model.tokenizer.token_to_id
         self._folded = known("国") is not None and known("國") is None
+        self._latest: tuple[str, Vectors] | None = None
 
     @property
     def id(self) -> str:
@@ -55,7 +56,13 @@ class StaticEmbedder:
         return unit_rows(self._model.encode(prepared, use_multiprocessing=False))
 
     def embed_query(self, text: str) -> Vectors:
+        """As `Embedder.embed_query`; a question is embedded to find and again to weigh."""
+        known = self._latest
+        if known is not None and known[0] == text:
+            return known[1]
         row: Vectors = self.embed_passages([text])[0]
+        row.flags.writeable = False
+        self._latest = (text, row)  # replaced whole, so that threads never see half of it
         return row
 
 

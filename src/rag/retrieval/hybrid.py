@@ -11,6 +11,7 @@ from rag.text import analyse, analyse_folded, fold_passage
 from rag.types import Chunk, DocumentInfo, Hit
 
 _ENOUGH_COVERAGE = 0.2
+_SPARE = 6
 _LARGE = 10_000  # passages
 _COMMON = 8
 _ENOUGH_TERMS = 6
@@ -48,8 +49,8 @@ class HybridRetriever:
             ([c.key for c in found.lexical], [c.key for c in found.dense]),
             self._weights(found, frequencies, passages),
         )
-        # Twice as many as asked for, so that reprints don't leave the answer short.
-        keys = list(scores)[: 2 * top_k]
+        # More than asked for, so that reprints don't leave the answer short.
+        keys = list(scores)[: top_k + _SPARE]
         chunks = self._store.passages(keys)
         groups = _grouped([key for key in keys if key in chunks], chunks)
         return _explained(list(groups.items())[:top_k], scores, chunks, found, terms)
