@@ -73,12 +73,16 @@ class LocalWriter:
     """The next generation while it is being built; `LocalBackend.update` makes one."""
 
     def __init__(
-        self, generations: Generations, base: tuple[Path, Manifest] | None, recipe: Recipe
+        self,
+        generations: Generations,
+        base: tuple[Path, Manifest] | None,
+        recipe: Recipe,
+        path: Path,
     ) -> None:
         self._generations = generations
         self._recipe = recipe
         self._known = {} if base is None else dict(base[1].files)
-        self._path = generations.begin()
+        self._path = path
         self.committed = False
         if base is not None:
             shutil.copyfile(base[0] / _DOCUMENTS, self._path / _DOCUMENTS)
@@ -230,12 +234,20 @@ class LocalBackend:
             keep = {path.name for path in [self._kept()] if path is not None}
             with storage_errors(self._generations.root):
                 self._generations.clear(keep)
-                writer = LocalWriter(self._generations, base, self._recipe)
+                writer = self._begin(base)
             try:
                 yield writer
             finally:
                 if not writer.committed:
                     writer.discard()
+
+    def _begin(self, base: tuple[Path, Manifest] | None) -> LocalWriter:
+        path = self._generations.begin()
+        try:
+            return LocalWriter(self._generations, base, self._recipe, path)
+        except BaseException:  # a disk that is full already isn't left fuller
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
     def _kept(self) -> Path | None:
         try:
