@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.answering.evidence import Evidence, EvidenceFinder, match
-from rag.answering.kinds import TYPED, Kind
+from rag.answering.kinds import MEASURED, TYPED, Kind
 from rag.answering.question import Question, is_no_place, place_stem
 from rag.answering.spans import TITLE
 from rag.text import fold, fold_passage, is_cjk
@@ -34,6 +34,7 @@ _SIMILARITY = 1.6
 _FIT = 1.2
 _LOOSE_FIT = 0.6
 _UNTYPED = -2.6
+_NO_FIGURE = -4.0  # how many isn't answered by a sentence without a figure
 _OTHER_ROLE = -1.5  # who is the district's head isn't answered by a sentence about its secretary
 _MISMATCH_CEILING = 0.15
 # A place that the document names this often, compared with the place it names most, is what the
@@ -82,7 +83,7 @@ class Judge:
         texts: dict[str, str] = {}
         missing = None
         # The best sentence may stand in the wrong district's article, and the next one not.
-        for i, item in enumerate(evidence[:12]):
+        for i, item in enumerate(evidence):
             lacking = self._lacking(question, item, texts)
             if lacking is None:
                 confidence = confidence_of(question, item)
@@ -125,6 +126,8 @@ def confidence_of(question: Question, item: Evidence) -> float:
     z = _BIAS + _AROUND * item.around + _COVERED * item.covered + _SIMILARITY * item.similarity
     if item.short is not None:
         z += (_FIT if question.kind in TYPED else _LOOSE_FIT) * item.short.fit
+    elif question.kind in MEASURED:
+        z += _NO_FIGURE
     elif question.kind in TYPED:
         z += _UNTYPED
     if question.kind is Kind.PERSON:

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+# Kinds whose answer is a figure: a sentence without one is no answer at all.
+MEASURED = frozenset({Kind.PERCENT, Kind.MONEY, Kind.QUANTITY})
 # Kinds whose answer is a span that a pattern can recognise: a sentence without one can't answer.
 TYPED = frozenset(
     {Kind.PERCENT, Kind.MONEY, Kind.QUANTITY, Kind.DATE, Kind.PERSON, Kind.ORGANISATION}

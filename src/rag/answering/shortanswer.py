@@ -36,6 +36,9 @@ _KIN = {
 _NO_NAME = frozenset(
     "说的和与是正在等及也就都将向从带对因有把不还又则曾被让给到以为于而便仍已了着过,。、:;()“”"
 )
+_GROWTH = re.compile(
+    "涨|增长|增加|提高|提升|下降|降低|减少|压减|grow|grew|rise|rose|increase|fall|fell"
+)
 _LISTING = frozenset({"、", "和", "与", "及", "以及", ",", " and ", ", "})
 # What is measured, not counted: 多少岁 can't be answered in 支.
 _STRICT_UNIT = re.compile(
@@ -84,6 +87,8 @@ def best_span(
         found = [
             (span, 0.6 * fit) for span, fit in sums if re.search("[万亿]", folded[slice(*span)])
         ]
+    if not found and kind in (Kind.MONEY, Kind.QUANTITY) and _GROWTH.search(question.folded):
+        found = _scored(question, Kind.PERCENT, folded, original)  # 涨了多少: 60% says it too
     if within is not None:
         found = [(s, fit) for s, fit in found if within[0] <= s[0] and s[1] <= within[1]]
     if not found:
