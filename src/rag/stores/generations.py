@@ -217,6 +217,19 @@ def verify_files(path: Path, manifest: Manifest) -> None:
             raise _damaged(file, "its bytes have changed", "内容已被改动")
 
 
+@contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """Translate what SQLite, tantivy and FAISS raise when a file of a generation doesn't open.
+
+    Whoever verified the files may find them gone a moment later: two updates have passed.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise _damaged(path, f"not readable: {reason}", f"无法读取：{reason}") from error
+
+
 def describe_files(path: Path, known: Mapping[str, FileEntry]) -> dict[str, FileEntry]:
     """The entry of every file under `path` but the manifest; `known` spares hashing linked ones."""
     entries: dict[str, FileEntry] = {}

@@ -18,6 +18,7 @@ from rag.stores.generations import (
     Manifest,
     Recipe,
     describe_files,
+    opening,
     storage_errors,
     verify_files,
 )
@@ -36,9 +37,10 @@ class LocalStore:
         verify_files(path, manifest)
         self._manifest = manifest
         self._name = path.name
-        self._catalogue = CatalogueReader(path / _DOCUMENTS)
-        self._terms = terms.TermsReader(path / _TERMS)
-        self._vectors = vectors.open_index(path / _VECTORS, mapped=True)
+        with opening(path):
+            self._terms = terms.TermsReader(path / _TERMS)
+            self._vectors = vectors.open_index(path / _VECTORS, mapped=True)
+            self._catalogue = CatalogueReader(path / _DOCUMENTS)
 
     def search(self, query_terms: Sequence[str], vector: Vectors, *, limit: int) -> Candidates:
         """As `PassageStore.search`."""

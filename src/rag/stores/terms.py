@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from tantivy import Document, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
 from rag.protocols import Candidate
 
 _HEAP_BYTES = 128 * 1024 * 1024
+_REMOVAL_ATTEMPTS = 5
 
 
 def _open(path: Path, *, create: bool) -> Index:
@@ -40,12 +42,18 @@ def _lockable(path: Path) -> Iterator[Path]:
     if os.access(path, os.W_OK):
         yield path
         return
-    with TemporaryDirectory(prefix="rag-terms-") as name:
-        folder = Path(name)
+    folder = Path(mkdtemp(prefix="rag-terms-"))
+    try:
         for file in path.absolute().iterdir():
             if not file.name.endswith(".lock"):
                 (folder / file.name).symlink_to(file)
         yield folder
+    finally:
+        for _ in range(_REMOVAL_ATTEMPTS):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.01)  # tantivy's watcher, as it ends, may just have made a lock file
 
 
 class TermsReader:
@@ -54,6 +62,8 @@ class TermsReader:
     def __init__(self, path: Path) -> None:
         with _lockable(path) as folder:
             self._index = _open(folder, create=False)
+            # A generation never changes: no thread need look for changes twice a second.
+            self._index.config_reader(reload_policy="manual")
             self._searcher = self._index.searcher()
 
     def search(self, terms: Sequence[str], *, limit: int) -> list[Candidate]:
