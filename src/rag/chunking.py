@@ -6,7 +6,8 @@ offsets, never lets a chunk cross a heading, and adds the context that search ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -77,9 +78,10 @@ class Chunker:
         if end - start <= self._size:
             return list(_trimmed(text, start, end))
         spans: list[Span] = []
+        begins = [start + first for first, _ in sentence_spans(text[start:end])]
         at = start
         for piece in self._splitter.split_text(text[start:end]):
-            begin = self._reach_back(text, start, at) if piece.strip() else at
+            begin = self._reach_back(begins, at) if piece.strip() else at
             for span in _trimmed(text, begin, at + len(piece)):
                 while spans and spans[-1][0] >= span[0]:
                     spans.pop()  # short enough to stand whole in the overlap of the next
@@ -87,15 +89,10 @@ class Chunker:
             at += len(piece)
         return spans
 
-    def _reach_back(self, text: str, start: int, at: int) -> int:
+    def _reach_back(self, begins: Sequence[int], at: int) -> int:
         """The start of the first sentence that fits whole into the overlap before `at`."""
-        earliest = max(start, at - self._overlap)
-        if earliest == at:
-            return at
-        # One character more shows whether a sentence begins exactly at the limit.
-        window = max(start, earliest - 1)
-        begins = [window + first for first, _ in sentence_spans(text[window:at])]
-        return next((b for b in begins if b >= earliest and (b > window or b == start)), at)
+        first = bisect_left(begins, at - self._overlap)
+        return min(begins[first], at) if first < len(begins) else at
 
 
 def _sections(document: Document) -> Iterator[tuple[int, int, int]]:
