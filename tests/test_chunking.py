@@ -100,6 +100,21 @@ def test_what_two_chunks_share_begins_where_a_sentence_begins(text: str, size: i
         assert start >= end or start in begins
 
 
+def test_no_english_chunk_begins_inside_a_sentence() -> None:
+    sentence = "Over {} residents have registered with the mini-program by now."
+    text = " ".join(sentence.format(n) for n in range(1000, 1020))
+    begins = {start for start, _ in sentence_spans(text)}
+    for size in range(130, 200, 7):
+        chunks = Chunker(size=size, overlap=size // 2).chunk(document(text))
+        assert {chunk.start for chunk in chunks} <= begins
+
+
+def test_the_end_of_a_sentence_is_no_sentence_to_begin_with() -> None:
+    text = "一二三四五六七八九十 。甲乙丙丁戊己庚辛。"
+    chunks = Chunker(size=14, overlap=2).chunk(document(text))
+    assert [chunk.text for chunk in chunks] == ["一二三四五六七八九十 。", "甲乙丙丁戊己庚辛。"]
+
+
 @pytest.mark.parametrize("text", ["", " \n\u3000 "])
 def test_a_document_without_text_gives_no_chunk(text: str) -> None:
     assert Chunker(size=100, overlap=10).chunk(document(text)) == []
