@@ -100,8 +100,22 @@ def detect(sample: bytes) -> str:
     if b"\x00" in sample or _binary_share(sample) > 0.02:
         return _best(sample, _WIDE)  # or binary data
     if _is_utf8(sample):
-        return "utf-8"
+        return _wide_after_all(sample) or "utf-8"
     return _legacy(sample)
+
+
+def _wide_after_all(sample: bytes) -> str:
+    """UTF-16 without a mark whose bytes happen to be UTF-8 too; empty for what is UTF-8.
+
+    A few Chinese characters can be both: as UTF-8 they are no everyday characters, as UTF-16 all
+    of them are.
+    """
+    if sample.isascii() and sample.decode("ascii").isprintable():
+        return ""
+    if _readable(sample, "utf-8", "replace") > 0.5:
+        return ""
+    wide = _best(sample, _WIDE)
+    return wide if wide and _readable(sample, wide, "strict") > 0.95 else ""
 
 
 def _binary(source: str) -> LoadError:
