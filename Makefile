@@ -7,7 +7,11 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install serve test lint format eval bench clean
+# What `make bench` measures on: JSON Lines of articles and of reading questions.
+NEWS ?= ../shared/data/news.jsonl.xz
+QUESTIONS ?= ../shared/data/cmrc2018_trial.jsonl.xz
+
+.PHONY: install serve test lint format bench clean
 
 install: $(STAMP)
 
@@ -43,7 +47,7 @@ format: $(DEV_STAMP)
 	$(BIN)/ruff format .
 
 bench: $(DEV_STAMP)
-	$(BIN)/python -m benchmarks.core
+	$(BIN)/python -m benchmarks.core --articles $(NEWS) $(if $(QUESTIONS),--questions $(QUESTIONS))
 
 clean:
 	rm -rf $(VENV) build dist index/CURRENT index/generations
