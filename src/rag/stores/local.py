@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -171,7 +172,11 @@ class LocalWriter:
             self._catalogue.close()
         if self._generations.published(self._path):
             return
-        shutil.rmtree(self._path, ignore_errors=True)
+        for _ in range(40):  # tantivy's threads may still be writing a file into it
+            shutil.rmtree(self._path, ignore_errors=True)
+            if not self._path.exists():
+                break
+            time.sleep(0.05)
 
 
 class LocalBackend:
