@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag.answering import ExtractiveGenerator, Judge, QuestionAnalyser, Rewriter, decline
+from rag.answering import AnswerGenerator, Judge, QuestionAnalyser, Rewriter, decline
 from rag.errors import RagError
 from rag.protocols import PassageStore
 from rag.retrieval import HybridRetriever
@@ -26,7 +26,7 @@ class Assistant:
         analyser: QuestionAnalyser,
         rewriter: Rewriter,
         judge: Judge,
-        generator: ExtractiveGenerator,
+        generator: AnswerGenerator,
         top_k: int,
     ) -> None:
         self._store = store

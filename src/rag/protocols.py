@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.types import Answer, Chunk, Document, DocumentInfo, Hit
+from rag.types import Chunk, Document, DocumentInfo
 
 Vectors = NDArray[np.float32]
 
@@ -184,12 +184,3 @@ class StoreBackend(Protocol):
         Raises IndexBusyError, StorageError.
         """
         ...
-
-
-class AnswerGenerator(Protocol):
-    """Writes an answer from hits that the judge found good enough."""
-
-    @property
-    def name(self) -> str: ...
-
-    def answer(self, question: str, query: str, hits: Sequence[Hit]) -> Answer: ...

@@ -2,11 +2,12 @@
 
 from rag.answering.abstention import Judge, Verdict
 from rag.answering.evidence import Evidence, EvidenceFinder
-from rag.answering.extractive import ExtractiveGenerator, decline
+from rag.answering.extractive import AnswerGenerator, ExtractiveGenerator, decline
 from rag.answering.question import Question, QuestionAnalyser, Segmenter
 from rag.answering.rewriting import Rewriter
 
 __all__ = [
+    "AnswerGenerator",
     "Evidence",
     "EvidenceFinder",
     "ExtractiveGenerator",

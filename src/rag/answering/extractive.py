@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from rag.answering import phrases
 from rag.answering.abstention import Verdict
@@ -17,6 +18,19 @@ _PASSAGE = frozenset({Kind.REASON, Kind.HOW, Kind.LIST, Kind.DEFINITION, Kind.OT
 _MAX_SENTENCES = 3
 # A further sentence must score this share of the first to be worth reading.
 _NEAR_BEST = 0.82
+
+
+class AnswerGenerator(Protocol):
+    """Writes an answer from what the judge found; stands here since verdicts are its input."""
+
+    @property
+    def name(self) -> str: ...
+
+    def answer(
+        self, question: str, query: str, verdicts: Sequence[Verdict], hits: Sequence[Hit]
+    ) -> Answer:
+        """An answer from those verdicts that are answerable; at least one must be."""
+        ...
 
 
 class ExtractiveGenerator:
