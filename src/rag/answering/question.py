@@ -57,6 +57,8 @@ _MEASURES = "个家位名项种件条所座支台辆套间户批期届场处份�
 _INTERROGATIVE = re.compile(
     rf"(?:哪|什么|啥|多少|几)(?:一|几|些)?([{_MEASURES}]?)(?=[\u4e00-\u9fff])"
 )
+_CALLED = re.compile(r"(?:的名[字称]是|叫)(?:个|做)?(?:什么|啥)(?:名字)?(?=[?。!]|$)")
+_HOW_MANY = re.compile(r"\bhow (?:many|much) ([a-z]+)")
 _ENTITY_BOOST = 1.5
 MIN_WEIGHT = 0.2
 _PLACE_LENGTHS = (5, 4, 3, 2)
@@ -143,7 +145,15 @@ class QuestionAnalyser:
 
     def _focus(self, folded: str) -> tuple[str, str]:
         """Measure word and noun after the interrogative: 哪个车间 -> 个, 车间."""
+        english = _HOW_MANY.search(folded)
+        if english is not None:
+            return "", english.group(1)
         match = _INTERROGATIVE.search(folded)
+        called = _CALLED.search(folded)
+        if called is not None:  # 厂叫什么 asks for the name of a 厂
+            before = folded[: called.start()]
+            start, end = next(reversed(self._segment(before)), (0, 0))
+            return "", before[start:end] if is_cjk(before[start:end]) else ""
         if match is None:
             return "", ""
         rest = folded[match.end() :]

@@ -39,6 +39,8 @@ _NO_NAME = frozenset(
 _GROWTH = re.compile(
     "涨|增长|增加|提高|提升|下降|降低|减少|压减|grow|grew|rise|rose|increase|fall|fell"
 )
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_OTHER_UNIT = re.compile(r"yuan|dollars|euros|kilomet|km|percent|per cent|%")
 _LISTING = frozenset({"、", "和", "与", "及", "以及", ",", " and ", ", "})
 # What is measured, not counted: 多少岁 can't be answered in 支.
 _STRICT_UNIT = re.compile(
@@ -320,6 +322,8 @@ def _pattern_bonus(question: Question, kind: Kind, folded: str, start: int, end:
 def _quantity_bonus(question: Question, folded: str, start: int, end: int) -> float:
     """A number with the asked unit, right before the thing that is counted, is the one."""
     text, after = folded[start:end], folded[end : end + 12]
+    if question.lang == "en":
+        return _english_quantity_bonus(question.focus.rstrip("s"), text, after)
     bonus = 0.0
     unit = _COUNTED.search(text)
     if question.measure and unit:
@@ -336,6 +340,15 @@ def _quantity_bonus(question: Question, folded: str, start: int, end: int) -> fl
     ):
         bonus -= 0.35
     return bonus
+
+
+def _english_quantity_bonus(noun: str, text: str, after: str) -> float:
+    """A number before the noun that was asked for; not a year, nor a number of something else."""
+    if noun and (noun in text or noun in after):
+        return 0.4
+    if _YEAR.fullmatch(text) or (noun and _OTHER_UNIT.search(text)):
+        return -0.4
+    return 0.0
 
 
 def best_clause(question: Question, original: str, folded: str) -> ShortAnswer:
