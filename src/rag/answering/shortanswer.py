@@ -41,6 +41,7 @@ _GROWTH = re.compile(
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _OTHER_UNIT = re.compile(r"yuan|dollars|euros|kilomet|km|percent|per cent|%")
+_INTRODUCED = re.compile(r"(?:叫做?|名为|取名|称为|称作|简称)[“「『\"《]?$")
 _LISTING = frozenset({"、", "和", "与", "及", "以及", ",", " and ", ", "})
 # What is measured, not counted: 多少岁 can't be answered in 支.
 _STRICT_UNIT = re.compile(
@@ -313,6 +314,8 @@ def _pattern_bonus(question: Question, kind: Kind, folded: str, start: int, end:
         return 0.2
     if kind is Kind.PLACE and folded.isascii():
         return 0.25 if re.search(r"\b(?:in|at|from|near|to|of)\s$", folded[:start]) else 0.0
+    if kind is Kind.NAME and _INTRODUCED.search(folded[max(0, start - 5) : start]):
+        return 0.4
     if kind is Kind.DATE:
         wants_year = "年" in question.folded and "哪" in question.folded
         return 0.25 if not wants_year or "年" in folded[start:end] else 0.0
