@@ -1,0 +1,93 @@
+"""`rag index`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rag.cli.base import cli, index_option, lang, say, with_index
+from rag.config import Settings
+
+if TYPE_CHECKING:
+    from rag.indexing import IndexReport, Progress
+
+DEFAULT_ARTICLES = Path("docs")
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@index_option
+@click.option("--prune", is_flag=True, help="Also remove files that are gone from the folders.")
+@click.option("--rebuild", is_flag=True, help="Start from nothing instead of updating.")
+@click.pass_obj
+def index(
+    settings: Settings, paths: tuple[Path, ...], index_dir: Path | None, prune: bool, rebuild: bool
+) -> int:
+    """Build or update the index from files, folders and globs; without any, from docs/."""
+    chosen = paths or (DEFAULT_ARTICLES,)
+    report = build(with_index(settings, index_dir), chosen, prune=prune, rebuild=rebuild)
+    return 1 if report.problems else 0
+
+
+def build(
+    settings: Settings, paths: Sequence[Path], *, prune: bool = False, rebuild: bool = False
+) -> IndexReport:
+    """Index `paths` with a progress bar, then print the problems and the counts."""
+    from rag.assembly import indexer_of
+
+    indexer = indexer_of(settings)
+    with _progress_bar() as progress:
+        report = indexer.index(paths, prune=prune, rebuild=rebuild, progress=progress)
+    for problem in report.problems:
+        say(problem.error.en, problem.error.zh)
+    added, changed, unchanged = report.added, report.changed, report.unchanged
+    removed, failed = report.removed, len(report.problems)
+    say(
+        f"files: {added} added, {changed} changed, {unchanged} unchanged, {removed} removed, "
+        f"{failed} problems",
+        f"文件：新增 {added}，更新 {changed}，未变 {unchanged}，移除 {removed}，问题 {failed}",
+    )
+    if report.stats is not None:
+        documents, chunks = report.stats.documents, report.stats.chunks
+        say(
+            f"index: {documents} articles, {chunks} passages in {settings.index.dir}",
+            f"索引：{documents} 篇文章，{chunks} 个段落，位于 {settings.index.dir}",
+        )
+    return report
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[documents]} / {task.fields[rate]} s⁻¹"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        label = "索引" if lang() == "zh" else "indexing"
+        task = bar.add_task(label, total=None, documents="", rate="-")
+
+        def update(progress: Progress) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            bar.update(
+                task,
+                completed=progress.bytes_done,
+                total=progress.bytes_total,
+                documents=f"{progress.documents} docs, {progress.chunks} passages",
+                rate=f"{progress.chunks / elapsed:.0f}" if elapsed else "-",
+            )
+
+        yield update
