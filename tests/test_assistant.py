@@ -19,7 +19,7 @@ from rag.assembly import assistant_of, indexer_of
 from rag.assistant import MAX_QUESTION, Assistant
 from rag.config import IndexSettings, RetrievalSettings, Settings
 from rag.errors import RagError
-from rag.types import Answer, Turn
+from rag.types import Answer, Citation, Retrieved, Token, Turn
 from tests.answering.articles import write_articles
 from tests.support import SHARED
 
@@ -72,6 +72,16 @@ def schema() -> Any:
 
 def untimed(answer: Answer) -> Answer:
     return replace(answer, timings_ms={})
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, "红烧肉要炖多久才软烂?", ""])
+def test_a_streamed_answer_is_the_same_answer(assistant: Assistant, question: str) -> None:
+    first, *middle, last = assistant.ask_stream(question)
+    assert isinstance(last, Answer)
+    assert untimed(last) == untimed(assistant.ask(question))
+    assert first == Retrieved(last.query, last.hits)
+    assert "".join(event.text for event in middle if isinstance(event, Token)) == last.text
+    assert tuple(event for event in middle if isinstance(event, Citation)) == last.citations
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rag.answering import AnswerGenerator, Judge, QuestionAnalyser, Rewriter, decline
 from rag.errors import RagError
 from rag.protocols import PassageStore
 from rag.retrieval import HybridRetriever
-from rag.types import Answer, Document, Hit, Turn
+from rag.types import Answer, Document, Event, Hit, Retrieved, Token, Turn
 
 MAX_QUESTION = 2000
 
@@ -42,23 +42,38 @@ class Assistant:
 
         Raises RagError for a question longer than MAX_QUESTION characters.
         """
+        *_, answer = self.ask_stream(question, history=history)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def ask_stream(self, question: str, *, history: Sequence[Turn] = ()) -> Iterator[Event]:
+        """Like `ask`, event by event: Retrieved, tokens and citations, the Answer last.
+
+        Raises RagError for a question longer than MAX_QUESTION characters.
+        """
         _check_length(question)
         question = question.encode("utf-8", "replace").decode()  # no half of a surrogate pair
         started = time.perf_counter()
         query = self._rewriter.rewrite(question, history)
         parts = self._rewriter.split(query)
         hits_by_part = [self._retriever.retrieve(part, top_k=self._top_k) for part in parts]
+        hits = _interleaved(hits_by_part)
         retrieved = time.perf_counter()
+        yield Retrieved(query, hits)
         verdicts = [
             self._judge.assess(self._analyser.analyse(part), hits)
             for part, hits in zip(parts, hits_by_part, strict=True)
         ]
-        hits = _interleaved(hits_by_part)
         if any(verdict.answerable for verdict in verdicts):
-            answer = self._generator.answer(question, query, verdicts, hits)
+            events = self._generator.stream(question, query, verdicts, hits)
         else:
-            answer = decline(question, query, verdicts[0], hits)
-        return replace(answer, timings_ms=_timings(started, retrieved, time.perf_counter()))
+            events = _declined(decline(question, query, verdicts[0], hits))
+        for event in events:
+            if isinstance(event, Answer):
+                timings = _timings(started, retrieved, time.perf_counter())
+                yield replace(event, timings_ms=timings)
+            else:
+                yield event
 
     def document(self, document_id: str) -> Document | None:
         """A whole article of the index, None when it isn't there."""
@@ -71,6 +86,11 @@ class Assistant:
 
     def close(self) -> None:
         self._store.close()
+
+
+def _declined(answer: Answer) -> Iterator[Token | Answer]:
+    yield Token(answer.text)
+    yield answer
 
 
 def _interleaved(lists: Sequence[Sequence[Hit]]) -> tuple[Hit, ...]:

@@ -165,6 +165,24 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The first event of a streamed answer: the question as searched, and what was found."""
+
+    query: str
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The next piece of a streamed answer's text; all of them joined are `Answer.text`.
+
+    An empty one says only that the generator is still waiting.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What `Assistant.ask` returns; `reason` is a stable code exactly when not `answered`."""
 
@@ -197,15 +215,22 @@ class Answer:
         }
 
 
+# What `Assistant.ask_stream` yields: Retrieved, then tokens and citations, the Answer last.
+Event = Retrieved | Token | Citation | Answer
+
+
 __all__ = [
     "Answer",
     "Chunk",
     "Citation",
     "Document",
     "DocumentInfo",
+    "Event",
     "Heading",
     "Hit",
     "Page",
+    "Retrieved",
+    "Token",
     "Turn",
     "content_id",
 ]

@@ -70,6 +70,8 @@ def answer_from(
         hits = [hit(text)]
         evidence = tuple(finder.find(asked, hits))
         verdict = Verdict(asked, True, 1.0, None, evidence)
-        return ExtractiveGenerator().answer(question, question, [verdict], hits)
+        *_, written = ExtractiveGenerator().stream(question, question, [verdict], hits)
+        assert isinstance(written, Answer)
+        return written
 
     return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from rag.answering import phrases
@@ -11,7 +11,7 @@ from rag.answering.evidence import Evidence
 from rag.answering.kinds import Kind
 from rag.answering.question import Question
 from rag.answering.shortanswer import best_clause
-from rag.types import Answer, Citation, Hit
+from rag.types import Answer, Citation, Hit, Token
 
 # Questions whose answer is a passage rather than a span: more sentences may be needed.
 _PASSAGE = frozenset({Kind.REASON, Kind.HOW, Kind.LIST, Kind.DEFINITION, Kind.OTHER})
@@ -26,10 +26,15 @@ class AnswerGenerator(Protocol):
     @property
     def name(self) -> str: ...
 
-    def answer(
+    def stream(
         self, question: str, query: str, verdicts: Sequence[Verdict], hits: Sequence[Hit]
-    ) -> Answer:
-        """An answer from those verdicts that are answerable; at least one must be."""
+    ) -> Iterator[Token | Citation | Answer]:
+        """An answer from those verdicts that are answerable; at least one must be.
+
+        Tokens and citations come as they are known, the whole answer last; the tokens joined are
+        its text. While it waits for something it yields an empty token at least once a second,
+        so that a caller whose reader has gone can close it.
+        """
         ...
 
 
@@ -38,10 +43,18 @@ class ExtractiveGenerator:
 
     name = "extractive"
 
-    def answer(
+    def stream(
+        self, question: str, query: str, verdicts: Sequence[Verdict], hits: Sequence[Hit]
+    ) -> Iterator[Token | Citation | Answer]:
+        """The whole text at once: there is nothing to wait for."""
+        answer = self._answer(question, query, verdicts, hits)
+        yield from answer.citations
+        yield Token(answer.text)
+        yield answer
+
+    def _answer(
         self, question: str, query: str, verdicts: Sequence[Verdict], hits: Sequence[Hit]
     ) -> Answer:
-        """An answer from those verdicts that are answerable; at least one must be."""
         citations: list[Citation] = []
         shorts: list[str] = []
         lines: list[str] = []
