@@ -11,6 +11,7 @@ import pytest
 
 from rag.types import (
     Answer,
+    AnswerSentence,
     Chunk,
     Citation,
     Document,
@@ -143,6 +144,29 @@ def test_an_answer_as_json_has_its_citations_and_hits_and_goes_through_json() ->
     assert shown["citations"] == [CITATION.to_dict()]
     assert shown["hits"] == [HIT.to_dict()]
     assert json.loads(json.dumps(shown, ensure_ascii=False)) == shown
+
+
+def test_an_extractive_answer_has_no_keys_of_a_language_model() -> None:
+    assert not {"sentences", "notice", "citation_precision"} & set(ANSWERED.to_dict())
+
+
+def test_a_language_models_answer_says_what_the_gate_found() -> None:
+    checked = AnswerSentence("在邛崃，有9家。", (1,), False, ("9家",))
+    written = dataclasses.replace(
+        ANSWERED, sentences=(checked,), citation_precision=0.0, citation_recall=0.5, notice="迟了"
+    )
+    shown = written.to_dict()
+    assert shown["sentences"] == [
+        {
+            "text": "在邛崃，有9家。",
+            "markers": [1],
+            "supported": False,
+            "unsupported_terms": ["9家"],
+        }
+    ]
+    assert (shown["citation_precision"], shown["citation_recall"]) == (0.0, 0.5)
+    assert shown["notice"] == "迟了"
+    jsonschema.validate(shown, ESSENCE)
 
 
 def _needed(*keys: str) -> dict[str, Any]:

@@ -183,8 +183,37 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerSentence:
+    """What the citation gate found about one sentence that a language model wrote.
+
+    `text` has no markers; `markers` are those it carries in the answer. `unsupported_terms` are
+    the figures, names and quotations, as written, that no cited passage holds.
+    """
+
+    text: str
+    markers: tuple[int, ...] = ()
+    supported: bool = True
+    unsupported_terms: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """As `answer.schema.json` has it."""
+        return {
+            "text": self.text,
+            "markers": list(self.markers),
+            "supported": self.supported,
+            "unsupported_terms": list(self.unsupported_terms),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What `Assistant.ask` returns; `reason` is a stable code exactly when not `answered`."""
+    """What `Assistant.ask` returns; `reason` is a stable code exactly when not `answered`.
+
+    `generator` names what wrote the text. Of a language model's answer, `sentences` says what
+    the citation gate found, `citation_precision` is the share of the markers that stand at a
+    sentence they support, `citation_recall` the share of the statements that are supported.
+    `notice` tells people, in one sentence, when a language model failed and how it was helped.
+    """
 
     question: str
     query: str
@@ -197,6 +226,10 @@ class Answer:
     hits: tuple[Hit, ...]
     generator: str
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    sentences: tuple[AnswerSentence, ...] = ()
+    notice: str | None = None
+    citation_precision: float | None = None
+    citation_recall: float | None = None
 
     def to_dict(self) -> dict[str, object]:
         """As `answer.schema.json` has it; ready for `json.dumps`."""
@@ -212,7 +245,18 @@ class Answer:
             "hits": [hit.to_dict() for hit in self.hits],
             "generator": self.generator,
             "timings_ms": dict(self.timings_ms),
+            **self._of_a_language_model(),
         }
+
+    def _of_a_language_model(self) -> dict[str, object]:
+        """The keys that only an answer has in which a language model took part."""
+        keys = {
+            "sentences": [sentence.to_dict() for sentence in self.sentences] or None,
+            "notice": self.notice,
+            "citation_precision": self.citation_precision,
+            "citation_recall": self.citation_recall,
+        }
+        return {key: value for key, value in keys.items() if value is not None}
 
 
 # What `Assistant.ask_stream` yields: Retrieved, then tokens and citations, the Answer last.
@@ -221,6 +265,7 @@ Event = Retrieved | Token | Citation | Answer
 
 __all__ = [
     "Answer",
+    "AnswerSentence",
     "Chunk",
     "Citation",
     "Document",
