@@ -11,8 +11,9 @@ import pytest
 from rag.assembly import assistant_of, indexer_of
 from rag.assistant import Assistant
 from rag.config import IndexSettings, Settings
+from rag.evaluation import Gold, read_gold
+from rag.evaluation.matching import is_right
 from rag.types import Answer, Turn
-from tests.gold import Gold, ask_all, is_right
 from tests.support import NEWSPAPER
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +52,9 @@ def asked(
     if not articles.exists():
         pytest.skip(f"{articles.name} is not beside this checkout")
     assistant = _assistant(articles, tmp_path_factory.mktemp(request.param))
-    yield Asked(assistant, list(ask_all(assistant, questions)))
+    gold = read_gold(questions)
+    answers = [assistant.ask(row.question, history=row.history) for row in gold]
+    yield Asked(assistant, list(zip(gold, answers, strict=True)))
     assistant.close()
 
 

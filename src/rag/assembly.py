@@ -24,10 +24,11 @@ from rag.config import Settings
 from rag.embedders import bundled_model_path, open_embedder
 from rag.protocols import Embedder
 from rag.retrieval import HybridRetriever
-from rag.stores import LocalBackend, Recipe
+from rag.stores import LocalBackend, LocalStore, Recipe
 from rag.text import ANALYSER_VERSION, Span
 
 if TYPE_CHECKING:
+    from rag.evaluation import System
     from rag.indexing import Indexer
 
 
@@ -88,12 +89,7 @@ def _assistant(settings: Settings, embedder: Embedder, backend: LocalBackend) ->
     )
     return Assistant(
         store=store,
-        retriever=HybridRetriever(
-            store,
-            embedder,
-            candidates=retrieval.candidates,
-            dense_weight=retrieval.dense_weight,
-        ),
+        retriever=_retriever(settings, embedder, store),
         analyser=analyser,
         rewriter=Rewriter(analyser),
         judge=Judge(
@@ -103,6 +99,38 @@ def _assistant(settings: Settings, embedder: Embedder, backend: LocalBackend) ->
         ),
         generator=ExtractiveGenerator(),
         top_k=retrieval.top_k,
+    )
+
+
+def _retriever(settings: Settings, embedder: Embedder, store: LocalStore) -> HybridRetriever:
+    retrieval = settings.retrieval
+    return HybridRetriever(
+        store,
+        embedder,
+        candidates=retrieval.candidates,
+        dense_weight=retrieval.dense_weight,
+        adaptive=retrieval.adaptive,
+    )
+
+
+def system_of(settings: Settings) -> System:
+    """What `rag eval` measures. Raises ModelError, IndexUnusableError."""
+    from rag.evaluation import System, fingerprint_of
+
+    embedder = embedder_of(settings)
+    backend = backend_of(settings, embedder)
+    answering = settings.answering.model_copy(update={"threshold": 0.0})
+    unbarred = settings.model_copy(update={"answering": answering})
+    store = backend.open()
+    return System(
+        assistant=_assistant(settings, embedder, backend),
+        # A language model's answers are too dear to ask for what won't be shown.
+        unbarred=_assistant(unbarred, embedder, backend)
+        if settings.generator.backend == "extractive"
+        else None,
+        retriever=_retriever(settings, embedder, store),
+        places=place_list(),
+        fingerprint=fingerprint_of(settings, embedder, store),
     )
 
 

@@ -102,10 +102,16 @@ class RetrievalSettings(_Section):
         Field(
             ge=0,
             le=10,
-            description="least weight of the vector search beside 1 for the word search; it grows "
-            "by itself where a question's words aren't found",
+            description="least weight of the vector search beside 1 for the word search",
         ),
     ] = 0.05
+    adaptive: Annotated[
+        bool,
+        Field(
+            description="let that weight grow by itself where a question's words aren't found; "
+            "`false` with a weight of 0 searches by words alone"
+        ),
+    ] = True
 
 
 class AnsweringSettings(_Section):

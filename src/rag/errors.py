@@ -2,7 +2,8 @@
 
 RagError
 ├── ConfigError            a setting, option or argument is wrong          (exit code 2)
-│   └── ModelError         a model folder or name can't be used
+│   ├── ModelError         a model folder or name can't be used
+│   └── GoldError          a file of gold questions is not what it must be
 ├── LoadError              one file or record can't be read                (exit code 1)
 ├── IndexUnusableError     there is no index that can answer               (exit code 3)
 │   ├── NoIndexError           none has been built here
@@ -50,6 +51,10 @@ class ModelError(ConfigError):
     """A model folder or name can't be used."""
 
 
+class GoldError(ConfigError):
+    """A file of gold questions is not what it must be."""
+
+
 class LoadError(RagError):
     """One file or record can't be read; the others still are."""
 
@@ -83,6 +88,7 @@ class IndexBusyError(StorageError):
 __all__ = [
     "ConfigError",
     "DamagedIndexError",
+    "GoldError",
     "IncompatibleIndexError",
     "IndexBusyError",
     "IndexUnusableError",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from rag.cli import asking, documents, indexing, serving  # noqa: F401 - each adds its command
+from rag.cli import asking, documents, eval, indexing, serving  # noqa: F401 - each adds one
 from rag.cli.base import cli, say
 from rag.errors import RagError
 

@@ -41,7 +41,7 @@ def build(
     from rag.assembly import indexer_of
 
     indexer = indexer_of(settings)
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         report = indexer.index(paths, prune=prune, rebuild=rebuild, progress=progress)
     for problem in report.problems:
         say(problem.error.en, problem.error.zh)
@@ -62,7 +62,8 @@ def build(
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[Progress], None]]:
+def progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """A bar on standard error, for a terminal alone; yields what moves it."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

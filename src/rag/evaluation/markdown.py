@@ -1,0 +1,198 @@
+"""A run as Markdown, for a terminal or a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rag.errors import Lang
+from rag.evaluation.compare import Comparison, Difference
+from rag.evaluation.gate import Check
+from rag.evaluation.record import Run
+from rag.evaluation.summary import METRICS, Figure, Group, Summary
+
+_BY_GROUP = ("accepted", "rejection", "recall@5", "f1")
+_FLIPS = 30
+_TEXT = {
+    "figure": ("figure", "指标"),
+    "questions": ("questions", "问题数"),
+    "latency": ("latency p50 / p95, ms", "耗时 p50 / p95（毫秒）"),
+    "group": ("language or tag", "语言或标签"),
+    "interval": ("In brackets: 95% bootstrap interval.", "方括号内为 95% 自助法置信区间。"),
+    "before": ("before", "之前"),
+    "after": ("after", "之后"),
+    "difference": ("difference", "差值"),
+    "p": ("p", "p"),
+    "changed": ("better / worse", "变好 / 变差"),
+    "setting": ("changed", "变化项"),
+    "flips": ("Flipped questions", "结果翻转的问题"),
+    "none": ("none", "无"),
+    "more": ("and {count} more, see the report", "另有 {count} 个，见报告"),
+    "gate": ("Gate", "门槛"),
+    "held": ("held", "达标"),
+    "missed": ("MISSED", "未达标"),
+    "compared": (
+        "{before} → {after}: {common} questions in both, {only_before} only before, "
+        "{only_after} only after.",
+        "{before} → {after}：共同问题 {common} 个，仅之前有 {only_before} 个，"
+        "仅之后有 {only_after} 个。",
+    ),
+    "system": (
+        "{documents} articles, {chunks} passages (index {index}); model {model}; commit {commit}; "
+        "{machine}; {seconds:.1f} s",
+        "{documents} 篇文章，{chunks} 个段落（索引 {index}）；模型 {model}；提交 {commit}；"
+        "{machine}；{seconds:.1f} 秒",
+    ),
+}
+
+
+def label(key: str, lang: Lang) -> str:
+    """A word of the report in the language."""
+    en, zh = _TEXT[key]
+    return zh if lang == "zh" else en
+
+
+def metric_name(name: str, lang: Lang) -> str:
+    """A figure's name for people."""
+    metric = METRICS[name]
+    return metric.zh if lang == "zh" else metric.en
+
+
+def run_markdown(run: Run, summaries: Mapping[str, Summary], lang: Lang) -> str:
+    """Figures of every set side by side, then by language and tag, then what was measured."""
+    names = list(summaries)
+    header = [label("figure", lang), *names]
+    rows = [[label("questions", lang), *(str(summaries[name].all.questions) for name in names)]]
+    for metric in METRICS:
+        figures = [summaries[name].all.figures.get(metric) for name in names]
+        if any(figures):
+            rows.append([metric_name(metric, lang), *map(_with_interval, figures)])
+    stages = dict.fromkeys(stage for name in names for stage in summaries[name].all.latency)
+    for stage in stages:
+        cells = [_milliseconds(summaries[name].all, stage) for name in names]
+        rows.append([f"{stage}: {label('latency', lang)}", *cells])
+    parts = [f"# {run.name}", _table(header, rows), label("interval", lang)]
+    parts += [
+        f"## {name}\n\n{_groups(summaries[name], lang)}"
+        for name in run.sets
+        if summaries[name].tags or len(summaries[name].langs) > 1
+    ]
+    return "\n\n".join([*parts, _system(run, lang)]) + "\n"
+
+
+def comparison_markdown(comparison: Comparison, lang: Lang) -> str:
+    """What changed, the differences with their significance, and the flips."""
+    parts = [
+        label("compared", lang).format(
+            before=comparison.before,
+            after=comparison.after,
+            common=comparison.common,
+            only_before=comparison.only_before,
+            only_after=comparison.only_after,
+        )
+    ]
+    if comparison.changes:
+        rows = [[f"`{key}`", a, b] for key, (a, b) in comparison.changes.items()]
+        parts.append(_table([label(key, lang) for key in ("setting", "before", "after")], rows))
+    keys = ("before", "after", "difference", "p", "changed")
+    for name, differences in comparison.differences.items():
+        header = [f"{name}", *(label(key, lang) for key in keys)]
+        parts.append(_table(header, [difference_row(one, lang) for one in differences]))
+    parts.append(f"### {label('flips', lang)}")
+    lines = [
+        f"- {'✓' if flip.gained else '✗'} {flip.set}/{flip.id} {_cell(flip.question)}: "
+        f"{_cell(flip.before)} → {_cell(flip.after)}"
+        + (f" ({_cell(flip.expected)})" if flip.expected else "")
+        for flip in sorted(comparison.flips, key=lambda flip: flip.gained)[:_FLIPS]
+    ]
+    if len(comparison.flips) > _FLIPS:
+        lines.append(f"- {label('more', lang).format(count=len(comparison.flips) - _FLIPS)}")
+    parts.append("\n".join(lines) or label("none", lang))
+    return "\n\n".join(parts) + "\n"
+
+
+def difference_row(one: Difference, lang: Lang) -> list[str]:
+    """Cells of one difference: name, before, after, difference with interval, p, better/worse."""
+    return [
+        metric_name(one.name, lang),
+        f"{one.before:.3f}",
+        f"{one.after:.3f}",
+        f"{one.delta:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
+        f"{one.p:.4f}" if one.p >= 0.0001 else "<0.0001",
+        f"{one.gained} / {one.lost}",
+    ]
+
+
+def gate_markdown(checks: Sequence[Check], lang: Lang) -> str:
+    """Every threshold with what was measured, the missed ones first."""
+    rows = [
+        [
+            label("held" if check.held else "missed", lang),
+            check.place,
+            check.name,
+            "-" if check.value is None else f"{check.value:.3f}",
+            f"{'≤' if check.at_most else '≥'} {check.bound:g}",
+        ]
+        for check in sorted(checks, key=lambda check: check.held)
+    ]
+    return f"### {label('gate', lang)}\n\n" + _table(["", "", "", "", ""], rows) + "\n"
+
+
+def _groups(summary: Summary, lang: Lang) -> str:
+    shown = [name for name in _BY_GROUP if name in summary.all.figures]
+    header = [label("group", lang), label("questions", lang)]
+    header += [metric_name(name, lang) for name in shown]
+    groups = {**summary.langs, **summary.tags}
+    rows = [
+        [name, str(group.questions), *(_plain(group.figures.get(metric)) for metric in shown)]
+        for name, group in groups.items()
+    ]
+    return _table(header, rows)
+
+
+def _system(run: Run, lang: Lang) -> str:
+    own = run.fingerprint
+    return label("system", lang).format(
+        documents=own.documents,
+        chunks=own.chunks,
+        index=own.index_sha,
+        model=f"{own.embedder} {own.embedder_sha}",
+        commit=own.commit,
+        machine=own.machine,
+        seconds=run.seconds,
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *[list(map(_cell, r)) for r in rows]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _with_interval(figure: Figure | None) -> str:
+    if figure is None:
+        return "-"
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def _plain(figure: Figure | None) -> str:
+    return f"{figure.value:.3f}" if figure else "-"
+
+
+def _milliseconds(group: Group, stage: str) -> str:
+    if stage not in group.latency:
+        return "-"
+    p50, p95 = group.latency[stage]
+    return f"{p50:.1f} / {p95:.1f}"
+
+
+__all__ = [
+    "comparison_markdown",
+    "difference_row",
+    "gate_markdown",
+    "label",
+    "metric_name",
+    "run_markdown",
+]
