@@ -1,0 +1,1293 @@
+/*
+ * The chat widget: <script src="https://HOST/widget.js" data-title="..." defer></script>
+ *
+ * One custom element, <wenyuan-chat>, in a shadow tree of its own. What shapes this file:
+ * - A host page may send `default-src 'none'` with Trusted Types: styles go through constructable
+ *   sheets and the CSSOM, nodes are built one by one, and no string is ever parsed as markup.
+ * - Whatever an article, a model or a person wrote is shown as text. Only `[n]` becomes a button,
+ *   and only where citation n exists.
+ * - Nothing is asked of the server before the chat is opened, and nothing is stored: no cookie,
+ *   no localStorage. The token lives in memory.
+ */
+(() => {
+  "use strict";
+
+  const TAG = "wenyuan-chat";
+  const PHONE = "(max-width: 480px), (max-height: 420px)";
+  const HISTORY = 6; // exchanges that a follow-up question may refer to
+  const KEPT = 40; // exchanges that stay on screen
+  const LONGEST = 2000; // characters of a question
+  const SILENCE_MS = 60000; // a server that works sends a keep-alive long before
+
+  const script =
+    document.currentScript || document.querySelector('script[src*="/widget.js"], script[src^="widget.js"]');
+  const HERE = script && script.src ? new URL(".", script.src).href : document.baseURI;
+
+  // ---------------------------------------------------------------- words
+
+  const WORDS = {
+    zh: {
+      title: "问一问",
+      launch: (title) => `打开对话：${title}`,
+      close: "关闭",
+      fresh: "新对话",
+      greeting: "想了解什么？",
+      intro: "直接提问即可。答案取自已收录的文章，并附原文出处。",
+      examples: "可以这样问",
+      placeholder: "输入问题，按回车发送",
+      question: "问题",
+      conversation: "对话记录",
+      send: "发送",
+      stop: "停止",
+      searching: "正在查找文章",
+      reading: (n) => `找到 ${n} 段相关内容，正在整理`,
+      stopped: "已停止。",
+      retry: "重试",
+      again: "重新回答",
+      source: (n) => `出处 ${n}`,
+      sources: "出处",
+      page: (n) => `第 ${n} 页`,
+      open: "查看原文",
+      newTab: "在新标签页打开",
+      declined: "文章中没有答案",
+      nearest: (n) => `最接近的段落（${n}）`,
+      nearestNote: "以下内容与问题相近，但不构成回答。",
+      asSearched: (query) => `按“${query}”查找`,
+      unsupported: "未在所引原文中找到依据",
+      up: "有帮助",
+      down: "没有帮助",
+      comment: "补充说明（可不填）",
+      commentSend: "提交",
+      thanks: "谢谢反馈。",
+      feedbackFailed: "反馈没有送达。",
+      more: "接着问",
+      you: "我的问题",
+      note: "答案附有出处，请以原文为准。",
+      unreachable: (origin) =>
+        `连不上问答服务：可能是服务没有运行，也可能是本页来源 ${origin} 未获允许。` +
+        `请管理员检查服务，或把 ${origin} 加入 server.allowed_origins。`,
+      refused: (origin) =>
+        `问答服务不接受来自本页的提问：请管理员把 ${origin} 加入 server.allowed_origins。`,
+      csp: (directive, host) =>
+        `本页的内容安全策略不允许访问 ${host}：请在 Content-Security-Policy 中加入 ${directive} ${host}。`,
+      mixed: (host) => `本页使用 https，浏览器不允许它访问 ${host}：问答服务也需要 https。`,
+      broken: "回答中断了，请重试。",
+      silent: "问答服务长时间没有响应，请重试。",
+      failed: (status) => `问答服务出错（${status}），请稍后重试。`,
+      wait: (seconds) => `请在 ${seconds} 秒后重试。`,
+    },
+    en: {
+      title: "Ask",
+      launch: (title) => `Open chat: ${title}`,
+      close: "Close",
+      fresh: "New conversation",
+      greeting: "What would you like to know?",
+      intro: "Just ask. Answers come from the collected articles and show their sources.",
+      examples: "For example",
+      placeholder: "Ask a question",
+      question: "Question",
+      conversation: "Conversation",
+      send: "Send",
+      stop: "Stop",
+      searching: "Searching the articles",
+      reading: (n) => `${n} passages found, putting the answer together`,
+      stopped: "Stopped.",
+      retry: "Try again",
+      again: "Answer again",
+      source: (n) => `Source ${n}`,
+      sources: "Sources",
+      page: (n) => `page ${n}`,
+      open: "Open article",
+      newTab: "opens in a new tab",
+      declined: "The articles don't answer this",
+      nearest: (n) => `Nearest passages (${n})`,
+      nearestNote: "These come close to the question but don't answer it.",
+      asSearched: (query) => `Searched for “${query}”`,
+      unsupported: "not found in the cited text",
+      up: "Helpful",
+      down: "Not helpful",
+      comment: "Anything to add? (optional)",
+      commentSend: "Submit",
+      thanks: "Thank you.",
+      feedbackFailed: "The feedback was not delivered.",
+      more: "Ask next",
+      you: "My question",
+      note: "Answers show their sources; the article has the last word.",
+      unreachable: (origin) =>
+        `The answering service can't be reached. Either it isn't running, or this page's origin ` +
+        `${origin} isn't allowed: ask the administrator to check the service or to add ${origin} ` +
+        `to server.allowed_origins.`,
+      refused: (origin) =>
+        `The answering service takes no questions from this page: ask the administrator to add ` +
+        `${origin} to server.allowed_origins.`,
+      csp: (directive, host) =>
+        `This page's content security policy forbids ${host}: add ${directive} ${host} to its ` +
+        `Content-Security-Policy.`,
+      mixed: (host) =>
+        `This page uses https, so the browser won't let it reach ${host}: the answering service ` +
+        `needs https too.`,
+      broken: "The answer broke off. Please try again.",
+      silent: "The answering service has been silent for too long. Please try again.",
+      failed: (status) => `The answering service failed (${status}). Please try again later.`,
+      wait: (seconds) => `Please try again in ${seconds} s.`,
+    },
+  };
+
+  // ---------------------------------------------------------------- looks
+
+  const STYLE = `
+:host { all: initial !important; }
+@media print { :host { display: none !important; } }
+.wy, .wy * { box-sizing: border-box; }
+.wy {
+  --paper: #fff; --raised: #f5f6f7; --ink: #1b1e22; --soft: #5c636b; --line: #e1e4e7;
+  --mark: #fdf0c4; --bad: #a8281c; --bad-paper: #fdf1ef;
+  --shadow: 0 0 0 1px rgba(20, 28, 36, .07), 0 12px 40px rgba(20, 28, 36, .18);
+  color: var(--ink); direction: ltr; text-align: start; line-break: strict;
+  font: 15px/1.7 system-ui, -apple-system, "Segoe UI", "PingFang SC", "Hiragino Sans GB",
+    "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC", sans-serif;
+  -webkit-font-smoothing: antialiased;
+}
+.wy.dark {
+  --paper: #1b1d20; --raised: #26292d; --ink: #e9e8e4; --soft: #a3a8ae; --line: #363a3f;
+  --mark: #5a4a16; --bad: #ff9d91; --bad-paper: #38211f; color-scheme: dark;
+  --shadow: 0 0 0 1px rgba(255, 255, 255, .09), 0 12px 40px rgba(0, 0, 0, .55);
+}
+button, textarea, input { font: inherit; color: inherit; letter-spacing: inherit; }
+button { background: none; border: 0; padding: 0; margin: 0; cursor: pointer; text-align: inherit; }
+button:disabled { cursor: default; }
+:focus { outline: none; }
+:focus-visible { outline: 2px solid var(--tone); outline-offset: 2px; }
+svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColor;
+  stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
+.flip { transform: rotate(180deg); }
+h2, h3, p, blockquote, ol { margin: 0; padding: 0; font: inherit; }
+ol { list-style: none; }
+a { color: var(--tone); text-decoration: none; }
+a:hover { text-decoration: underline; text-underline-offset: 3px; }
+.hidden { display: none !important; }
+.sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; }
+
+.launch {
+  position: fixed; z-index: 2147483000; right: 20px; bottom: 20px; width: 56px; height: 56px;
+  right: max(20px, env(safe-area-inset-right)); bottom: max(20px, env(safe-area-inset-bottom));
+  border-radius: 50%; background: var(--accent); color: var(--on-accent);
+  display: grid; place-items: center; box-shadow: 0 4px 16px rgba(20, 28, 36, .28);
+  transition: transform .15s, box-shadow .15s;
+}
+.launch svg { width: 26px; height: 26px; }
+.launch:hover { transform: translateY(-2px); box-shadow: 0 8px 22px rgba(20, 28, 36, .3); }
+.launch:focus-visible { outline-offset: 3px; }
+
+.panel {
+  position: fixed; z-index: 2147483000; right: 20px; bottom: 20px; width: 404px;
+  height: min(660px, 100vh - 40px); display: flex; flex-direction: column; overflow: hidden;
+  background: var(--paper); border-radius: 14px; box-shadow: var(--shadow);
+  animation: rise .18s ease-out;
+}
+.left .launch { right: auto; left: 20px; left: max(20px, env(safe-area-inset-left)); }
+.left .panel { right: auto; left: 20px; }
+@keyframes rise { from { opacity: 0; transform: translateY(10px); } }
+@media ${PHONE} {
+  .panel, .left .panel { inset: 0; width: 100%; height: 100vh; height: 100dvh;
+    height: var(--visible, 100dvh); border-radius: 0; box-shadow: none; }
+  .head { padding-top: max(10px, env(safe-area-inset-top)) !important; }
+  .foot { padding-bottom: max(10px, env(safe-area-inset-bottom)) !important; }
+  .head, .log, .foot { padding-left: max(16px, env(safe-area-inset-left)) !important;
+    padding-right: max(16px, env(safe-area-inset-right)) !important; }
+  .box textarea, .comment input { font-size: 16px !important; } /* smaller, and iOS zooms in */
+}
+
+.head { flex: none; display: flex; align-items: center; gap: 2px; padding: 10px 10px 10px 18px;
+  border-bottom: 1px solid var(--line); }
+.head h2 { flex: 1; min-width: 0; font-size: 16px; font-weight: 600; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; }
+.tool { flex: none; display: grid; place-items: center; width: 36px; height: 36px;
+  border-radius: 9px; color: var(--soft); }
+.tool:hover { background: var(--raised); color: var(--ink); }
+.tool[aria-pressed="true"] { color: var(--tone); }
+
+.log { flex: 1; min-height: 0; overflow-y: auto; overscroll-behavior: contain; padding: 18px;
+  scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.log:focus-visible { outline-offset: -3px; }
+.hello h3 { font-size: 19px; line-height: 1.5; font-weight: 600; margin: 6px 0 4px; }
+.hello p { color: var(--soft); }
+.chips { display: flex; flex-direction: column; align-items: flex-start; gap: 8px; }
+.label { color: var(--soft); font-size: 13px; margin: 18px 0 8px; }
+.chips button { max-width: 100%; padding: 6px 13px; border: 1px solid var(--line);
+  border-radius: 17px; line-height: 1.5; overflow-wrap: anywhere; }
+.chips button:hover { border-color: var(--tone); color: var(--tone); }
+
+.turn + .turn { margin-top: 26px; }
+.asked { width: fit-content; max-width: 86%; margin: 0 0 14px auto; padding: 8px 14px;
+  background: var(--raised); border-radius: 14px 14px 4px 14px; line-height: 1.6;
+  max-height: 12em; overflow-y: auto; }
+.busy { color: var(--soft); }
+.busy::after { content: ""; display: inline-block; width: 1.4em; text-align: start;
+  animation: dots 1.2s steps(1) infinite; }
+@keyframes dots { 0% { content: ""; } 25% { content: "·"; } 50% { content: "··"; }
+  75% { content: "···"; } }
+.short { font-size: 20px; line-height: 1.5; font-weight: 600; margin-bottom: 6px; }
+.short.long { font-size: 16px; line-height: 1.65; }
+.searched { color: var(--soft); font-size: 13px; margin-bottom: 4px; }
+.cite { display: inline-block; min-width: 20px; padding: 0 5px; margin: 0 2px; border-radius: 6px;
+  background: var(--raised); color: var(--tone); font-size: 12px; line-height: 20px;
+  font-weight: 600; text-align: center; text-indent: 0; vertical-align: 1px; }
+.cite:hover, .cite.on { background: var(--tone); color: var(--paper); }
+.unsupported { text-decoration: underline dotted var(--bad) 2px; text-underline-offset: 4px; }
+.flag { color: var(--bad); font-size: 12px; white-space: normal; }
+
+.sources { margin-top: 6px; }
+.card { border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+.card + .card { margin-top: 8px; }
+.card.on { border-color: var(--tone); }
+.line { display: flex; align-items: stretch; }
+.show { flex: 1; min-width: 0; display: flex; gap: 10px; padding: 9px 4px 9px 12px; }
+.show:focus-visible, .goto:focus-visible { outline-offset: -2px; border-radius: 9px; }
+.show:hover, .goto:hover { background: var(--raised); text-decoration: none; }
+.number { flex: none; width: 20px; height: 20px; margin-top: 2px; border-radius: 6px;
+  background: var(--raised); color: var(--tone); font-size: 12px; line-height: 20px;
+  font-weight: 600; text-align: center; }
+.name { min-width: 0; line-height: 1.5; overflow-wrap: anywhere; }
+.name b { font-weight: 500; }
+.name small { display: block; color: var(--soft); font-size: 13px; }
+.goto { flex: none; display: flex; align-items: center; padding: 0 12px; font-size: 13px; gap: 4px; }
+.goto svg { width: 15px; height: 15px; }
+.quote { padding: 10px 14px 12px 42px; border-top: 1px solid var(--line); font-size: 14px;
+  color: var(--soft); max-height: 15em; overflow-y: auto; }
+.quote mark { background: var(--mark); color: var(--ink); padding: 1px 0; border-radius: 2px; }
+
+.declined { padding-left: 12px; border-left: 3px solid var(--line); }
+.declined strong { display: block; font-weight: 600; }
+.declined p { color: var(--soft); }
+details { margin-top: 12px; border: 1px solid var(--line); border-radius: 10px; }
+summary { padding: 8px 14px; cursor: pointer; color: var(--soft); font-size: 14px; }
+summary:focus-visible { outline-offset: -2px; border-radius: 9px; }
+details[open] summary { border-bottom: 1px solid var(--line); }
+.passages { padding: 2px 14px 10px; font-size: 14px; }
+.passages > p { color: var(--soft); font-size: 13px; margin-top: 8px; }
+.passages li { padding: 10px 0 2px; }
+.passages li + li { border-top: 1px solid var(--line); margin-top: 10px; }
+.passages .text { color: var(--soft); max-height: 9em; overflow-y: auto; margin: 2px 0; }
+
+.error { padding: 10px 14px; border-radius: 10px; background: var(--bad-paper); color: var(--bad);
+  overflow-wrap: anywhere; }
+.small { display: inline-flex; align-items: center; gap: 6px; margin-top: 10px; padding: 4px 12px;
+  border: 1px solid var(--line); border-radius: 15px; font-size: 14px; }
+.small:hover { border-color: var(--tone); color: var(--tone); }
+.small svg { width: 15px; height: 15px; }
+.acts { display: flex; align-items: center; gap: 2px; margin: 6px 0 0 -8px; }
+.acts .tool { width: 32px; height: 32px; }
+.acts svg { width: 17px; height: 17px; }
+.said { color: var(--soft); font-size: 13px; margin-left: 6px; }
+.comment { display: flex; gap: 8px; margin-top: 4px; }
+.comment input { flex: 1; min-width: 0; padding: 5px 11px; border: 1px solid var(--line);
+  border-radius: 9px; background: var(--paper); font-size: 14px; }
+.comment .small { margin: 0; border-radius: 9px; }
+
+.foot { flex: none; padding: 10px 14px 8px; }
+.box { display: flex; align-items: flex-end; gap: 6px; padding: 5px 5px 5px 14px;
+  border: 1px solid var(--line); border-radius: 14px; background: var(--paper); }
+.box:focus-within { border-color: var(--tone); }
+.box textarea { flex: 1; min-width: 0; height: 34px; max-height: 120px; padding: 4px 0; border: 0;
+  resize: none; background: none; line-height: 26px; outline: none; }
+.box textarea::placeholder { color: var(--soft); opacity: 1; }
+.go { flex: none; display: grid; place-items: center; width: 34px; height: 34px; border-radius: 10px;
+  background: var(--accent); color: var(--on-accent); }
+.go:disabled { background: var(--raised); color: var(--soft); }
+.note { margin-top: 6px; color: var(--soft); font-size: 12px; text-align: center; }
+.frame { flex: 1; min-height: 0; width: 100%; border: 0; background: var(--paper); }
+@media (forced-colors: active) {
+  .launch, .go, .cite, .panel { border: 1px solid; }
+  .cite.on, .card.on { outline: 2px solid Highlight; }
+}
+@media (prefers-reduced-motion: reduce) {
+  .wy, .wy * { animation: none !important; transition: none !important; }
+  .busy::after { content: "···"; }
+}`;
+
+  const ICONS = {
+    chat: "M4.5 5h15v11.5h-8L7 20v-3.5H4.500zM8.500 9.200h7M8.500 12.500h4.500",
+    close: "M6 6l12 12M18 6L6 18",
+    fresh: "M12 5v14M5 12h14",
+    send: "M12 19V5.500M6 11l6-6 6 6",
+    stop: "M8 8h8v8H8z",
+    thumb: "M7.500 10.500V20H4v-9.500zM7.500 10.500L11.500 3c1.500 0 2.500 1 2.500 2.500V9h4.300a2 2 0 0 1 2 2.400l-1.300 7a2 2 0 0 1-2 1.600H7.500",
+    again: "M19.500 12A7.500 7.500 0 1 1 17 6.400M19.500 3.500V8H15",
+    out: "M14 5h5v5M19 5l-8.500 8.500M17 14v5H5V7h5",
+  };
+  const ACCENT = "#1f5c7a";
+
+  // ---------------------------------------------------------------- building nodes
+
+  /** An element; attributes set to null or false are left out, functions listen to `on...`. */
+  function h(tag, attributes, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (value === null || value === undefined || value === false) continue;
+      if (typeof value === "function") node.addEventListener(name.slice(2), value);
+      else node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children.filter((child) => child !== null && child !== undefined));
+    return node;
+  }
+
+  function icon(name, flipped) {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    svg.setAttribute("viewBox", "0 0 24 24");
+    svg.setAttribute("aria-hidden", "true");
+    if (flipped) svg.setAttribute("class", "flip");
+    path.setAttribute("d", ICONS[name]);
+    svg.append(path);
+    return svg;
+  }
+
+  const tool = (name, label, onclick, more) =>
+    h("button", { type: "button", class: "tool", "aria-label": label, title: label, onclick, ...more }, icon(name));
+
+  /** Foreign text beside ours: its direction and its overrides end where it ends. */
+  const bdi = (value) => h("bdi", {}, String(value));
+
+  const passage = (tag, className, ...children) =>
+    h(tag, { class: `text ${className}`, dir: "auto" }, ...children);
+
+  function dress(shadow) {
+    try {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(STYLE);
+      shadow.adoptedStyleSheets = [sheet];
+    } catch {
+      shadow.append(h("style", {}, STYLE)); // browsers older than constructable sheets
+    }
+  }
+
+  // ---------------------------------------------------------------- colours
+
+  const channels = (colour) => (colour.match(/[\d.]+/g) || []).slice(0, 3).map(Number);
+
+  function luminance(rgb) {
+    const [r, g, b] = rgb.map((value) => {
+      const part = value / 255;
+      return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  }
+
+  function contrast(one, other) {
+    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  }
+
+  /** `rgb`, moved towards black or white until it can be read on `ground`. */
+  function readable(rgb, ground) {
+    const target = luminance(ground) > 0.18 ? 0 : 255;
+    let shown = rgb;
+    for (let share = 0; contrast(shown, ground) < 4.6 && share <= 1; share += 0.05) {
+      shown = rgb.map((value) => Math.round(value + (target - value) * share));
+    }
+    return shown;
+  }
+
+  // ---------------------------------------------------------------- talking to the server
+
+  class Failure extends Error {
+    constructor(code, { message = "", status = 0, wait = 0 } = {}) {
+      super(message || code);
+      Object.assign(this, { code, status, wait, said: message });
+    }
+  }
+
+  /** Feeds text, cut anywhere, into whole server-sent events: `take(name, data)`. */
+  function eventReader(take) {
+    let rest = "";
+    let name = "";
+    let data = [];
+    const line = (text) => {
+      if (text === "") {
+        if (data.length) take(name || "message", data.join("\n"));
+        name = "";
+        data = [];
+        return;
+      }
+      const colon = text.indexOf(":");
+      const field = colon < 0 ? text : text.slice(0, colon);
+      const value = colon < 0 ? "" : text.slice(colon + 1).replace(/^ /, "");
+      if (field === "event") name = value;
+      else if (field === "data") data.push(value);
+    };
+    return (text) => {
+      rest += text;
+      // A lone CR at the end may be half of a CRLF: it waits for the next piece.
+      const lines = rest.split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop();
+      lines.forEach(line);
+    };
+  }
+
+  class Server {
+    static #tokens = new Map(); // shared by all chats of one page that ask the same server
+
+    constructor(base) {
+      this.base = base;
+    }
+
+    url(path) {
+      return new URL(path, this.base).href;
+    }
+
+    article(id, start, end, lang) {
+      return this.url(`documents/${encodeURIComponent(id)}?start=${+start}&end=${+end}&lang=${lang}#cited`);
+    }
+
+    async token(renew) {
+      const known = Server.#tokens.get(this.base);
+      if (known && !renew) {
+        const { token, until } = await known;
+        if (Date.now() < until) return token;
+      }
+      const fetched = this.#newToken();
+      Server.#tokens.set(this.base, fetched);
+      // A failure isn't kept: the administrator may have mended it by the next try.
+      fetched.catch(() => Server.#tokens.delete(this.base));
+      return (await fetched).token;
+    }
+
+    async #newToken() {
+      const response = await this.#fetch("api/widget/token", { method: "POST" });
+      const { token, expires_in: seconds } = await response.json();
+      return { token, until: Date.now() + Math.max(5, seconds - 30) * 1000 };
+    }
+
+    async call(path, options) {
+      const send = async (renew) => {
+        const headers = { ...options.headers, "X-Wenyuan-Token": await this.token(renew) };
+        return this.#fetch(path, { ...options, headers });
+      };
+      try {
+        return await send(false);
+      } catch (error) {
+        if (error.status === 401 && /^token_/.test(error.code)) return send(true);
+        throw error;
+      }
+    }
+
+    post(path, body, signal) {
+      const headers = { "Content-Type": "application/json" };
+      return this.call(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+    }
+
+    async #fetch(path, options) {
+      let response;
+      try {
+        response = await fetch(this.url(path), { credentials: "omit", ...options });
+      } catch (error) {
+        if (error.name === "AbortError") throw error;
+        throw new Failure("unreachable");
+      }
+      if (response.ok) return response;
+      const { code = "failed", message } = ((await response.json().catch(() => null)) || {}).error || {};
+      const wait = parseInt(response.headers.get("Retry-After"), 10) || 0;
+      throw new Failure(code, { message, status: response.status, wait });
+    }
+
+    /** The events of one answer through `take(name, value)`; resolves with the whole answer. */
+    async ask(body, { abort, take }) {
+      let silent = false;
+      let timer = 0;
+      const heard = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          silent = true;
+          abort.abort();
+        }, SILENCE_MS);
+      };
+      try {
+        heard();
+        const response = await this.post("api/ask/stream", body, abort.signal);
+        return await this.#read(response.body.getReader(), heard, take);
+      } catch (error) {
+        if (silent) throw new Failure("silent");
+        if (error.name === "AbortError" || error instanceof Failure) throw error;
+        throw new Failure("broken");
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+
+    async #read(reader, heard, take) {
+      let answer = null;
+      const feed = eventReader((name, data) => {
+        const value = JSON.parse(data);
+        if (name === "error") throw new Failure(value.code || "failed", { message: value.message });
+        if (name === "answer") answer = value;
+        else take(name, value);
+      });
+      const decoder = new TextDecoder();
+      try {
+        for (;;) {
+          const { done, value } = await reader.read();
+          heard();
+          feed(done ? decoder.decode() : decoder.decode(value, { stream: true }));
+          if (answer) return answer;
+          if (done) throw new Failure("broken");
+        }
+      } finally {
+        reader.cancel().catch(() => {});
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- an answer as nodes
+
+  /** The text without the short answer it begins with, which stands above it already. */
+  function withoutShort(text, short) {
+    if (!short || !text.startsWith(short)) return text;
+    return text.slice(short.length).replace(/^[\s。.．；;：:，,]+/, "");
+  }
+
+  /** `text` into `parent`, with a button for each `[n]` that has a citation. */
+  function appendMarked(parent, text, button) {
+    let from = 0;
+    for (const match of text.matchAll(/\[(\d{1,4})\]/g)) {
+      const node = button(Number(match[1]));
+      if (!node) continue;
+      parent.append(text.slice(from, match.index), node);
+      from = match.index + match[0].length;
+    }
+    parent.append(text.slice(from));
+  }
+
+  /** The answer's text; sentences that the citation gate found unsupported are marked as such. */
+  function answerText(text, answer, button, t) {
+    const body = passage("div", "body");
+    let from = 0;
+    for (const sentence of answer.sentences || []) {
+      const at = sentence.supported === false ? text.indexOf(sentence.text, from) : -1;
+      if (at < 0) continue;
+      appendMarked(body, text.slice(from, at), button);
+      const terms = (sentence.unsupported_terms || []).join("、");
+      const marked = h("span", { class: "unsupported" });
+      appendMarked(marked, sentence.text, button);
+      body.append(marked, h("span", { class: "flag" }, ` ⟨${t.unsupported}${terms && ": "}`, bdi(terms), "⟩"));
+      from = at + sentence.text.length;
+    }
+    appendMarked(body, text.slice(from), button);
+    return body;
+  }
+
+  /** The quoted sentence within the passage it was found in, where the hits have that. */
+  function quotation(citation, hits) {
+    const { quote } = citation;
+    const hit = (hits || []).find(
+      (one) => one.document_id === citation.document_id && one.text.includes(quote),
+    );
+    const at = hit ? hit.text.indexOf(quote) : 0;
+    const before = hit ? hit.text.slice(0, at) : "";
+    const after = hit ? hit.text.slice(at + quote.length) : "";
+    return passage("blockquote", "quote", clipped(before, -80), h("mark", {}, quote), clipped(after, 80));
+  }
+
+  /** The last (negative) or first `count` characters, whole ones, with an ellipsis. */
+  function clipped(text, count) {
+    const points = Array.from(text);
+    if (points.length <= Math.abs(count)) return text;
+    return count < 0 ? `…${points.slice(count).join("")}` : `${points.slice(0, count).join("")}…`;
+  }
+
+  function meta(item, t) {
+    const parts = [item.date, item.page ? t.page(item.page) : null].filter(Boolean);
+    return parts.length ? h("small", {}, bdi(parts.join(" · "))) : null;
+  }
+
+  // ---------------------------------------------------------------- the element
+
+  class WenyuanChat extends HTMLElement {
+    static observedAttributes = ["data-title", "data-theme", "data-accent", "data-position"];
+
+    #root = null; // the one element in the shadow tree; null before the first connection
+    #parts = {};
+    #server = null;
+    #t = WORDS.en;
+    #lang = "en";
+    #turns = [];
+    #running = null; // the turn being answered
+    #context = {};
+    #returnTo = null;
+    #greeted = false;
+    #violation = null;
+    #undo = []; // what to take back when the element leaves the page
+
+    connectedCallback() {
+      if (!this.#root) this.#build();
+      this.#listen();
+      this.#style();
+      if (!window.wenyuan) window.wenyuan = this;
+      this.#emit("ready");
+      const open = this.getAttribute("data-open");
+      if (open !== null && open !== "false") this.open({ focus: false });
+    }
+
+    disconnectedCallback() {
+      this.stop();
+      this.#undo.splice(0).forEach((undo) => undo());
+      if (window.wenyuan !== this) return;
+      window.wenyuan = Array.from(document.querySelectorAll(TAG)).find((one) => one.ask);
+    }
+
+    attributeChangedCallback() {
+      if (this.#root) this.#style();
+    }
+
+    // ---- what a page may call
+
+    get isOpen() {
+      return Boolean(this.#root) && !this.#parts.panel.classList.contains("hidden");
+    }
+
+    open({ focus = true } = {}) {
+      if (!this.#root || this.isOpen) return;
+      this.#returnTo = document.activeElement;
+      this.#show(true);
+      if (focus) (this.#phone.matches ? this.#parts.panel : this.#parts.input || this.#parts.panel).focus();
+      if (!this.#greeted) this.#firstOpen();
+      this.#emit("open");
+    }
+
+    close() {
+      if (!this.isOpen) return;
+      this.#show(false);
+      const back = this.#returnTo;
+      const elsewhere = back && back !== this && back !== document.body && back.isConnected;
+      (elsewhere ? back : this.#parts.launch).focus();
+      this.#emit("close");
+    }
+
+    toggle() {
+      if (this.isOpen) this.close();
+      else this.open();
+    }
+
+    /** Resolves with the answer, or null where it was stopped or failed. */
+    ask(question) {
+      const text = String(question ?? "").trim();
+      this.open({ focus: false });
+      if (!text || !this.#parts.input) return Promise.resolve(null);
+      this.stop();
+      return this.#answer(this.#newTurn(text));
+    }
+
+    stop() {
+      if (this.#running) this.#running.abort.abort();
+    }
+
+    /** Words about the page or the reader that go with every question; null takes them back. */
+    setContext(context) {
+      this.#context = Object.fromEntries(
+        Object.entries(context || {}).map(([key, value]) => [key, String(value)]),
+      );
+    }
+
+    on(name, listener) {
+      this.addEventListener(`wenyuan:${name}`, listener);
+      return this;
+    }
+
+    off(name, listener) {
+      this.removeEventListener(`wenyuan:${name}`, listener);
+      return this;
+    }
+
+    destroy() {
+      this.remove();
+    }
+
+    #emit(name, detail = {}) {
+      this.dispatchEvent(new CustomEvent(`wenyuan:${name}`, { detail, bubbles: true, composed: true }));
+    }
+
+    // ---- the frame around the conversation
+
+    #build() {
+      const framed = this.getAttribute("data-mode") === "iframe";
+      const spoken = (this.getAttribute("data-lang") || this.closest("[lang]")?.lang || navigator.language || "en");
+      this.#lang = spoken.toLowerCase().startsWith("zh") ? "zh" : "en";
+      this.#t = WORDS[this.#lang];
+      this.#server = new Server(this.getAttribute("data-base") || HERE);
+      const shadow = this.attachShadow({ mode: "open" });
+      dress(shadow);
+      const launch = h(
+        "button",
+        { type: "button", class: "launch", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => this.open() },
+        icon("chat"),
+      );
+      this.#parts = { launch, ...this.#panel(framed) };
+      this.#root = h("div", { class: "wy", lang: this.#lang === "zh" ? "zh-CN" : "en" }, launch, this.#parts.panel);
+      shadow.append(this.#root);
+    }
+
+    #panel(framed) {
+      const t = this.#t;
+      const title = h("h2", { id: "title" });
+      const head = h(
+        "div",
+        { class: "head" },
+        title,
+        framed ? null : tool("fresh", t.fresh, () => this.#forget()),
+        tool("close", t.close, () => this.close()),
+      );
+      const log = h("div", { class: "log", role: "log", tabindex: "0", "aria-label": t.conversation, "aria-live": "polite" });
+      const panel = h(
+        "div",
+        { class: "panel hidden", role: "dialog", "aria-labelledby": "title", tabindex: "-1", onkeydown: (event) => this.#key(event) },
+        head,
+        log,
+      );
+      // A page's own shortcuts must not fire while somebody types here.
+      for (const name of ["keydown", "keypress", "keyup"]) {
+        panel.addEventListener(name, (event) => event.stopPropagation());
+      }
+      if (framed) return { panel, title, log };
+      const parts = this.#form();
+      panel.append(parts.foot);
+      return { panel, title, log, ...parts };
+    }
+
+    #form() {
+      const t = this.#t;
+      const input = h("textarea", {
+        rows: "1",
+        maxlength: String(LONGEST),
+        "aria-label": t.question,
+        placeholder: t.placeholder,
+        autocomplete: "off",
+        dir: "auto",
+        enterkeyhint: "send",
+        oninput: () => this.#fit(),
+        onkeydown: (event) => {
+          // While an input method composes, Enter picks a word (229: browsers that forget to say).
+          if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+          event.preventDefault();
+          this.#submit();
+        },
+      });
+      const go = h("button", { type: "button", class: "go", onclick: () => (this.#running ? this.stop() : this.#submit()) });
+      const status = h("div", { class: "sr", role: "status" });
+      const foot = h(
+        "div",
+        { class: "foot" },
+        h("div", { class: "box" }, input, go),
+        h("div", { class: "note" }, t.note),
+        status,
+      );
+      return { foot, input, go, status };
+    }
+
+    #listen() {
+      this.#phone = window.matchMedia(PHONE);
+      const dark = window.matchMedia("(prefers-color-scheme: dark)");
+      const watch = (target, name, listener) => {
+        if (!target || !target.addEventListener) return;
+        target.addEventListener(name, listener);
+        this.#undo.push(() => target.removeEventListener(name, listener));
+      };
+      watch(dark, "change", () => this.#style());
+      watch(this.#phone, "change", () => this.#style());
+      // With its keyboard out, a phone shows less than 100dvh.
+      watch(window.visualViewport, "resize", () => {
+        const zoomed = window.visualViewport.scale > 1.01;
+        this.#root.style.setProperty("--visible", zoomed ? "100dvh" : `${window.visualViewport.height}px`);
+      });
+      watch(document, "securitypolicyviolation", (event) => {
+        const host = new URL(this.#server.base).origin;
+        if (!event.blockedURI.startsWith(host)) return;
+        this.#violation = event.effectiveDirective;
+        if (event.effectiveDirective === "frame-src" && this.#parts.frame) this.#frameFailed(new Failure("csp"));
+      });
+    }
+
+    #phone = { matches: false };
+
+    /** Everything that attributes and the screen decide and that may change at any time. */
+    #style() {
+      const { title, launch, panel, input } = this.#parts;
+      const name = this.getAttribute("data-title") || this.#t.title;
+      title.textContent = name;
+      launch.setAttribute("aria-label", this.#t.launch(name));
+      launch.title = name;
+      panel.setAttribute("aria-modal", String(this.#phone.matches));
+      const theme = this.getAttribute("data-theme");
+      const night = window.matchMedia("(prefers-color-scheme: dark)").matches;
+      const dark = theme === "dark" || (theme !== "light" && night);
+      this.#root.classList.toggle("dark", dark);
+      this.#root.classList.toggle("left", /left/.test(this.getAttribute("data-position")));
+      this.#paint(dark);
+      if (input) this.#state();
+    }
+
+    #paint(dark) {
+      const { style } = this.#root;
+      const probe = this.#parts.launch;
+      const tell = (colour) => {
+        probe.style.color = "";
+        probe.style.color = colour; // a value that is no colour leaves it empty
+        const found = probe.style.color && channels(getComputedStyle(probe).color);
+        probe.style.color = "";
+        return found && found.length === 3 ? found : null;
+      };
+      const accent = tell(this.getAttribute("data-accent") || ACCENT) || tell(ACCENT) || channels("31 92 122");
+      const paper = dark ? [27, 29, 32] : [255, 255, 255];
+      const css = (rgb) => `rgb(${rgb.join(", ")})`;
+      style.setProperty("--accent", css(accent));
+      style.setProperty("--on-accent", contrast(accent, [255, 255, 255]) >= 4 ? "#fff" : "#14171a");
+      style.setProperty("--tone", css(readable(accent, dark ? [38, 41, 45] : [245, 246, 247])));
+      this.#root.dataset.paper = css(paper);
+    }
+
+    #show(open) {
+      const { panel, launch } = this.#parts;
+      panel.classList.toggle("hidden", !open);
+      launch.classList.toggle("hidden", open);
+      launch.setAttribute("aria-expanded", String(open));
+    }
+
+    #key(event) {
+      if (event.key === "Escape" && !event.isComposing && event.keyCode !== 229) {
+        event.preventDefault();
+        this.close();
+      }
+      if (event.key === "Tab" && this.#phone.matches) this.#keepFocus(event);
+    }
+
+    /** Full screen, the page behind is out of sight, so Tab stays in here. */
+    #keepFocus(event) {
+      const all = this.#parts.panel.querySelectorAll("button:enabled, a[href], textarea, input, summary, [tabindex='0'], iframe");
+      const stops = Array.from(all).filter((node) => node.getClientRects().length);
+      const [first, last] = [stops[0], stops[stops.length - 1]];
+      const at = this.shadowRoot.activeElement;
+      if (event.shiftKey ? at === first || at === this.#parts.panel : at === last) {
+        event.preventDefault();
+        (event.shiftKey ? last : first).focus();
+      }
+    }
+
+    #firstOpen() {
+      this.#greeted = true;
+      if (this.#parts.input) this.#greet();
+      else this.#loadFrame();
+    }
+
+    // ---- the chat page in a frame
+
+    async #loadFrame() {
+      const { panel, log } = this.#parts;
+      log.replaceChildren(h("p", { class: "busy" }, "…"));
+      try {
+        await this.#server.token(); // tells an unreachable server and a refused origin apart from a page
+      } catch (error) {
+        this.#frameFailed(error);
+        return;
+      }
+      const theme = this.getAttribute("data-theme");
+      const wanted = theme === "dark" || theme === "light" ? `&__theme=${theme}` : "";
+      const frame = h("iframe", { class: "frame", title: this.#parts.title.textContent });
+      this.#parts.frame = frame;
+      log.classList.add("hidden");
+      panel.append(frame);
+      frame.src = this.#server.url(`?lang=${this.#lang}&embed=1${wanted}`);
+    }
+
+    #frameFailed(error) {
+      const { log, frame } = this.#parts;
+      if (frame) frame.remove();
+      this.#parts.frame = null;
+      log.classList.remove("hidden");
+      log.replaceChildren(this.#complaint(error, () => this.#loadFrame()));
+      this.#emit("error", { code: error.code, message: this.#explain(error), status: error.status });
+    }
+
+    // ---- the conversation
+
+    async #greet() {
+      const t = this.#t;
+      const label = h("div", { class: "label hidden" }, t.examples);
+      const chips = h("div", { class: "chips" });
+      this.#parts.log.replaceChildren(
+        h("div", { class: "hello" }, h("h3", {}, t.greeting), h("p", {}, t.intro), label, chips),
+      );
+      const given = this.getAttribute("data-suggestions");
+      let questions = (given || "").split("|").map((one) => one.trim()).filter(Boolean);
+      if (given === null) {
+        try {
+          const response = await this.#server.call(`api/suggestions?lang=${this.#lang}`, {});
+          questions = (await response.json()).suggestions || [];
+        } catch (error) {
+          // Better to say it now than after somebody has written a question.
+          if (!chips.isConnected) return;
+          this.#parts.log.append(this.#complaint(error, () => this.#greet()));
+          this.#emit("error", { code: error.code, message: this.#explain(error), status: error.status });
+          return;
+        }
+      }
+      chips.append(...this.#chips(questions.slice(0, 4)));
+      label.classList.toggle("hidden", !chips.childElementCount);
+    }
+
+    #chips(questions) {
+      return questions.map((question) =>
+        h("button", { type: "button", dir: "auto", onclick: () => this.#fromButton(question) }, String(question)),
+      );
+    }
+
+    /** The button that was pressed goes away, and focus must not fall to the page. */
+    #fromButton(question) {
+      const { input, log } = this.#parts;
+      (this.#phone.matches ? log : input).focus();
+      this.ask(question);
+    }
+
+    #submit() {
+      const { input } = this.#parts;
+      const question = input.value.trim();
+      if (!question || this.#running) return;
+      input.value = "";
+      this.#fit();
+      this.ask(question);
+    }
+
+    #fit() {
+      const { input } = this.#parts;
+      input.style.height = "auto";
+      input.style.height = `${Math.max(34, Math.min(120, input.scrollHeight))}px`;
+      this.#state();
+    }
+
+    /** The one button beside the question sends or stops. */
+    #state() {
+      const { go, input, log } = this.#parts;
+      const running = Boolean(this.#running);
+      const name = running ? "stop" : "send";
+      if (go.dataset.does !== name) go.replaceChildren(icon(name));
+      go.dataset.does = name;
+      go.setAttribute("aria-label", this.#t[name]);
+      go.title = this.#t[name];
+      go.disabled = !running && !input.value.trim();
+      log.setAttribute("aria-busy", String(running));
+    }
+
+    #forget() {
+      this.stop();
+      this.#turns = [];
+      this.#parts.status.textContent = "";
+      this.#greet();
+      this.#parts.input.focus();
+    }
+
+    #newTurn(question) {
+      const { log } = this.#parts;
+      if (!this.#turns.length) log.replaceChildren();
+      log.querySelectorAll(".next").forEach((node) => node.remove());
+      const body = h("div", { class: "answer" });
+      const asked = h("div", { class: "asked text", dir: "auto" }, h("span", { class: "sr" }, `${this.#t.you}: `), question);
+      const element = h("div", { class: "turn" }, asked, body);
+      const turn = { question, element, body, answer: null, abort: null };
+      this.#turns.push(turn);
+      if (this.#turns.length > KEPT) this.#turns.shift().element.remove();
+      log.append(element);
+      return turn;
+    }
+
+    async #answer(turn) {
+      const abort = new AbortController();
+      Object.assign(turn, { abort, answer: null });
+      this.#running = turn;
+      this.#violation = null;
+      this.#state();
+      this.#emit("ask", { question: turn.question });
+      const take = this.#stream(turn);
+      try {
+        turn.answer = await this.#server.ask(this.#request(turn), { abort, take });
+        this.#replace(turn, this.#view(turn));
+        this.#emit("answer", turn.answer);
+      } catch (error) {
+        this.#failed(turn, error);
+      } finally {
+        if (this.#running === turn) this.#running = null;
+        this.#state();
+      }
+      return turn.answer;
+    }
+
+    #request(turn) {
+      const before = this.#turns.slice(0, this.#turns.indexOf(turn)).filter((one) => one.answer);
+      const history = before.slice(-HISTORY).map((one) => ({ question: one.question, answer: one.answer.answer }));
+      const body = { question: turn.question, history, lang: this.#lang };
+      return Object.keys(this.#context).length ? { ...body, context: this.#context } : body;
+    }
+
+    /** Shows what arrives; hidden from screen readers, which get the finished answer once. */
+    #stream(turn) {
+      const busy = h("div", { class: "busy" }, this.#t.searching);
+      const text = document.createTextNode("");
+      const body = passage("div", "streaming", text);
+      turn.body.replaceChildren(h("div", { "aria-hidden": "true" }, body, busy));
+      this.#parts.status.textContent = this.#t.searching;
+      this.#toEnd();
+      return (name, value) => {
+        const following = this.#atEnd();
+        if (name === "hits") busy.textContent = this.#t.reading((value.hits || []).length);
+        if (name === "token") text.appendData(value.text);
+        if (text.length) busy.textContent = "";
+        if (following) this.#toEnd();
+      };
+    }
+
+    #failed(turn, error) {
+      const partial = turn.body.querySelector(".streaming");
+      const retry = () => {
+        this.stop();
+        this.#parts.input.focus();
+        this.#answer(turn);
+      };
+      const view = [];
+      if (partial && partial.textContent) view.push(passage("div", "body", partial.textContent));
+      if (error.name === "AbortError") {
+        view.push(h("p", { class: "said" }, this.#t.stopped), this.#retryButton(retry));
+      } else {
+        view.push(this.#complaint(error, retry));
+        this.#emit("error", { code: error.code, message: this.#explain(error), status: error.status });
+      }
+      this.#replace(turn, view);
+    }
+
+    /** The finished state of a turn, in the place of the streamed one. */
+    #replace(turn, view) {
+      const following = this.#atEnd();
+      this.#parts.status.textContent = "";
+      this.#parts.log.setAttribute("aria-busy", "false");
+      turn.body.replaceChildren(...view);
+      if (!following || !turn.element.isConnected) return;
+      const { log } = this.#parts;
+      // An answer longer than the window is read from its beginning.
+      if (turn.element.offsetHeight > log.clientHeight) log.scrollTop = turn.element.offsetTop - log.offsetTop - 12;
+      else this.#toEnd();
+    }
+
+    #atEnd() {
+      const { log } = this.#parts;
+      return log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    }
+
+    #toEnd() {
+      this.#parts.log.scrollTop = this.#parts.log.scrollHeight;
+    }
+
+    // ---- failures
+
+    #explain(error) {
+      const t = this.#t;
+      const { origin, protocol } = new URL(this.#server.base);
+      const here = self.origin; // unlike location.origin, "null" in a sandboxed frame
+      const tail = error.wait ? ` ${t.wait(error.wait)}` : "";
+      if (this.#violation) return t.csp(this.#violation, origin);
+      if (error.code === "origin_not_allowed") return t.refused(here);
+      if (error.code === "unreachable") {
+        return location.protocol === "https:" && protocol === "http:" ? t.mixed(origin) : t.unreachable(here);
+      }
+      if (error.code === "broken" || error.code === "silent") return t[error.code];
+      return (error.said || t.failed(error.status || error.code || error.name)) + tail;
+    }
+
+    #complaint(error, retry) {
+      return h("div", { class: "error" }, passage("p", "", this.#explain(error)), this.#retryButton(retry));
+    }
+
+    #retryButton(retry) {
+      return h("button", { type: "button", class: "small retry", onclick: retry }, icon("again"), this.#t.retry);
+    }
+
+    // ---- one answer
+
+    #view(turn) {
+      const { answer } = turn;
+      const view = [];
+      if (answer.query && answer.query !== turn.question) {
+        view.push(passage("p", "searched", this.#t.asSearched(answer.query)));
+      }
+      view.push(...(answer.answered ? this.#answered(answer) : this.#declined(answer)));
+      view.push(this.#actions(turn));
+      const next = (answer.suggestions || []).slice(0, 3);
+      if (next.length) {
+        view.push(h("div", { class: "next" }, h("div", { class: "label" }, this.#t.more), h("div", { class: "chips" }, ...this.#chips(next))));
+      }
+      return view;
+    }
+
+    #answered(answer) {
+      const cards = new Map(answer.citations.map((one) => [one.marker, this.#card(one, answer.hits)]));
+      const button = (marker) => {
+        const card = cards.get(marker);
+        if (!card) return null;
+        const label = this.#t.source(marker);
+        return h("button", { type: "button", class: "cite", "aria-label": label, title: label, onclick: () => this.#reveal(card) }, String(marker));
+      };
+      const rest = withoutShort(answer.answer, answer.short_answer);
+      const view = [];
+      if (answer.short_answer && rest && !rest.startsWith(`“${answer.short_answer}`)) {
+        const length = answer.short_answer.length > 36 ? "short long" : "short";
+        view.push(passage("p", length, answer.short_answer));
+      }
+      view.push(answerText(rest, answer, button, this.#t));
+      view.push(h("div", { class: "label" }, this.#t.sources));
+      view.push(h("ol", { class: "sources" }, ...cards.values()));
+      return view;
+    }
+
+    #card(citation, hits) {
+      const quote = quotation(citation, hits);
+      quote.classList.add("hidden");
+      const name = h("span", { class: "name" }, h("b", {}, bdi(citation.title || citation.source)), meta(citation, this.#t));
+      const show = h(
+        "button",
+        { type: "button", class: "show", "aria-expanded": "false", onclick: () => unfold(card, quote.classList.contains("hidden")) },
+        h("span", { class: "number" }, String(citation.marker)),
+        name,
+      );
+      const card = h("li", { class: "card" }, h("div", { class: "line" }, show, this.#link(citation)), quote);
+      return card;
+    }
+
+    #link(item) {
+      const t = this.#t;
+      const href = this.#server.article(item.document_id, item.start, item.end, this.#lang);
+      const label = `${t.open}: ${item.title || item.source} (${t.newTab})`;
+      return h("a", { class: "goto", href, target: "_blank", rel: "noopener", "aria-label": label }, t.open, icon("out"));
+    }
+
+    #reveal(card) {
+      this.#parts.log.querySelectorAll(".card.on").forEach((one) => one.classList.remove("on"));
+      unfold(card, true);
+      card.classList.add("on");
+      card.querySelector(".show").focus({ preventScroll: true });
+      const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      // Not scrollIntoView: it would scroll the page behind as well.
+      const { log } = this.#parts;
+      const below = card.getBoundingClientRect().bottom - log.getBoundingClientRect().bottom + 16;
+      const above = card.getBoundingClientRect().top - log.getBoundingClientRect().top - 16;
+      log.scrollBy({ top: above < 0 ? above : Math.max(0, Math.min(above, below)), behavior: calm ? "auto" : "smooth" });
+      const mark = card.querySelector("mark");
+      const quote = mark.parentNode;
+      quote.scrollTop += mark.getBoundingClientRect().top - quote.getBoundingClientRect().top - 12;
+    }
+
+    #declined(answer) {
+      const t = this.#t;
+      const view = [
+        h("div", { class: "declined" }, h("strong", {}, t.declined), passage("p", "body", answer.answer)),
+      ];
+      const hits = (answer.hits || []).slice(0, 5);
+      if (!hits.length) return view;
+      const items = hits.map((hit) =>
+        h(
+          "li",
+          {},
+          h("span", { class: "name" }, h("b", {}, bdi(hit.title || hit.source)), meta(hit, t)),
+          passage("div", "", clipped(hit.text, 300)),
+          h("div", {}, this.#link(hit)),
+        ),
+      );
+      const list = h("div", { class: "passages" }, h("p", {}, t.nearestNote), h("ol", {}, ...items));
+      return [...view, h("details", {}, h("summary", {}, t.nearest(hits.length)), list)];
+    }
+
+    // ---- again, and thumbs
+
+    #actions(turn) {
+      const t = this.#t;
+      const acts = h("div", { class: "acts" });
+      const wrap = h("div", {}, acts);
+      const { answer_id: id } = turn.answer;
+      if (id) {
+        const rate = (rating) => this.#rate(wrap, id, rating);
+        acts.append(
+          tool("thumb", t.up, () => rate("up"), { "aria-pressed": "false", "data-rating": "up" }),
+          tool("thumb", t.down, () => rate("down"), { "aria-pressed": "false", "data-rating": "down" }),
+        );
+        acts.lastChild.firstChild.setAttribute("class", "flip");
+      }
+      const again = () => {
+        this.stop();
+        this.#parts.input.focus();
+        this.#answer(turn);
+      };
+      acts.append(tool("again", t.again, again), h("span", { class: "said", role: "status" }));
+      return wrap;
+    }
+
+    async #rate(wrap, id, rating, comment = "") {
+      const t = this.#t;
+      const said = wrap.querySelector(".said");
+      const press = (value) =>
+        wrap.querySelectorAll("[data-rating]").forEach((one) => {
+          one.setAttribute("aria-pressed", String(one.dataset.rating === value));
+        });
+      press(rating);
+      wrap.querySelector(".comment")?.remove();
+      try {
+        await this.#server.post("api/feedback", { answer_id: id, rating, comment });
+      } catch {
+        press(null);
+        said.textContent = t.feedbackFailed;
+        return;
+      }
+      said.textContent = t.thanks;
+      if (!comment) wrap.append(this.#commentBox((text) => this.#rate(wrap, id, rating, text)));
+    }
+
+    #commentBox(send) {
+      const t = this.#t;
+      const input = h("input", { type: "text", maxlength: "1000", "aria-label": t.comment, placeholder: t.comment });
+      const submit = () => {
+        if (!input.value.trim()) return;
+        this.#parts.input.focus();
+        send(input.value.trim());
+      };
+      input.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" && !event.isComposing && event.keyCode !== 229) submit();
+      });
+      return h("div", { class: "comment" }, input, h("button", { type: "button", class: "small", onclick: submit }, t.commentSend));
+    }
+  }
+
+  function unfold(card, open) {
+    card.querySelector(".quote").classList.toggle("hidden", !open);
+    card.querySelector(".show").setAttribute("aria-expanded", String(open));
+  }
+
+  // ---------------------------------------------------------------- onto the page
+
+  /**
+   * One chat for this script tag, with its attributes. Not where the page wrote its own
+   * <wenyuan-chat>, and not twice in one corner: a tag pasted twice gives one chat.
+   */
+  function mount() {
+    const corner = (node) => (/left/.test(node.getAttribute("data-position")) ? "left" : "right");
+    const present = Array.from(document.querySelectorAll(TAG));
+    const own = present.some((one) => !one.hasAttribute("data-base"));
+    const source = script || document.createElement("script");
+    const taken = present.some((one) => one.getAttribute("data-base") === HERE && corner(one) === corner(source));
+    if (own || taken) return;
+    const chat = document.createElement(TAG);
+    for (const { name, value } of Array.from(source.attributes)) {
+      if (name.startsWith("data-")) chat.setAttribute(name, value);
+    }
+    chat.setAttribute("data-base", HERE);
+    (document.body || document.documentElement).append(chat);
+  }
+
+  if (!customElements.get(TAG)) customElements.define(TAG, WenyuanChat);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", mount);
+  else mount();
+})();
