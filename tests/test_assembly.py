@@ -116,6 +116,8 @@ def test_the_live_assistant_follows_a_new_generation(docs: Path, settings: Setti
 
     (docs / "bridge.txt").write_text(BRIDGE.replace("37", "41"), encoding="utf-8")
     indexer_of(settings).index([docs])
+    assert live.get() is old  # nothing is opened while a question is asked
+    live.refresh()
     new = live.get()
     assert new is not old
     assert new.ask(QUESTION).short_answer == "41座"
@@ -135,6 +137,7 @@ def test_the_live_assistant_survives_two_generations_it_did_not_see(
         (docs / "bridge.txt").write_text(BRIDGE.replace("37", str(number)), encoding="utf-8")
         indexer_of(settings).index([docs])
     assert old.ask(QUESTION).short_answer == "37座"  # its files are gone from the folder
+    live.refresh()
     assert live.get().ask(QUESTION).short_answer == "42座"
     live.get().close()
     old.close()

@@ -251,9 +251,10 @@ def test_a_document_is_found_by_its_id_and_an_unknown_id_is_not(assistant: Assis
     assert assistant.document("no such id") is None
 
 
-def test_titles_are_those_of_the_articles(assistant: Assistant) -> None:
-    assert len(assistant.titles(3)) == 3
-    assert set(assistant.titles(99)) == {
+def test_the_listing_is_of_the_articles(assistant: Assistant) -> None:
+    listed, total = assistant.listing(limit=99)
+    assert total == assistant.stats().documents == 5
+    assert {row.info.title for row in listed} == {
         "龙泉驿区建强产业链",
         "邛崃市激活县域经济",
         "安平區圖書館年報",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from rag.config import load_settings, setting_names, settings_table
+from rag.config import load_settings, setting_names, settings_table, written
 from rag.errors import ConfigError
 
 
@@ -75,8 +75,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_every_setting_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, default, _ in setting_names():
-        shown = str(default).lower() if isinstance(default, bool) else str(default)
-        monkeypatch.setenv(f"RAG_{name.replace('.', '__').upper()}", shown)
+        monkeypatch.setenv(f"RAG_{name.replace('.', '__').upper()}", written(default))
     with_environment = load_settings()
     for name, _, _ in setting_names():
         monkeypatch.delenv(f"RAG_{name.replace('.', '__').upper()}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from importlib.resources import files as package_files
 from typing import TYPE_CHECKING
@@ -22,7 +23,8 @@ from rag.answering import (
 from rag.assistant import Assistant
 from rag.config import Settings
 from rag.embedders import bundled_model_path, open_embedder
-from rag.protocols import Embedder
+from rag.errors import RagError
+from rag.protocols import Embedder, StoreWriter
 from rag.retrieval import HybridRetriever
 from rag.stores import LocalBackend, LocalStore, Recipe
 from rag.text import ANALYSER_VERSION, Span
@@ -135,27 +137,60 @@ def system_of(settings: Settings) -> System:
 
 
 class LiveAssistant:
-    """The assistant over the newest state of the index: a server's way to follow updates."""
+    """The assistant over the newest state of the index: a server's way to follow updates.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    A new state is opened by a thread of its own while the old one still answers, so no question
+    waits for it. The old state isn't closed: questions may still be reading it, and it goes with
+    them.
+    """
+
+    def __init__(self, settings: Settings, *, poll_s: float = 0.5) -> None:
+        self.settings = settings
         self._embedder = embedder_of(settings)
         self._backend = backend_of(settings, self._embedder)
+        self._poll_s = poll_s
         self._lock = threading.Lock()
         self._snapshot = ""
         self._assistant: Assistant | None = None
+        self._stopped = threading.Event()
+
+    def refresh(self) -> None:
+        """Open the newest state unless it is the one in use. Raises IndexUnusableError."""
+        with self._lock:
+            snapshot = self._backend.snapshot()
+            if self._assistant is None or snapshot != self._snapshot:
+                self._assistant = _assistant(self.settings, self._embedder, self._backend)
+                self._snapshot = snapshot
 
     def get(self) -> Assistant:
-        """Open the index anew when its state has changed. Raises IndexUnusableError.
+        """The assistant in use. Raises IndexUnusableError when none could be opened so far."""
+        if self._assistant is None:
+            self.refresh()
+        assert self._assistant is not None
+        return self._assistant
 
-        The old state isn't closed: questions may still be reading it, and it goes with them.
-        """
-        snapshot = self._backend.snapshot()
-        with self._lock:
-            if self._assistant is None or snapshot != self._snapshot:
-                self._assistant = _assistant(self._settings, self._embedder, self._backend)
-                self._snapshot = snapshot
-            return self._assistant
+    @property
+    def ready(self) -> bool:
+        """Whether questions can be answered."""
+        return self._assistant is not None
+
+    def follow(self) -> None:
+        """Start to look for new states, until `stop`."""
+        threading.Thread(target=self._follow, name="index follower", daemon=True).start()
+
+    def _follow(self) -> None:
+        while not self._stopped.wait(self._poll_s):
+            # An unusable new state leaves the old one in use; the next one may be sound again.
+            with suppress(RagError):
+                self.refresh()
+
+    def stop(self) -> None:
+        """End the thread that `follow` started."""
+        self._stopped.set()
+
+    def update(self) -> AbstractContextManager[StoreWriter]:
+        """Change the index. Raises IndexBusyError, IndexUnusableError, StorageError."""
+        return self._backend.update()
 
 
 @lru_cache(maxsize=8192)

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from rag.answering import AnswerGenerator, Judge, QuestionAnalyser, Rewriter, decline
 from rag.errors import RagError
-from rag.protocols import PassageStore
+from rag.protocols import ListedDocument, PassageStore, StoreStats
 from rag.retrieval import HybridRetriever
-from rag.types import Answer, Document, Event, Hit, Retrieved, Token, Turn
+from rag.types import Answer, Document, DocumentInfo, Event, Hit, Retrieved, Token, Turn
 
 MAX_QUESTION = 2000
 
@@ -75,14 +75,32 @@ class Assistant:
             else:
                 yield event
 
+    def answering_document(self, query: str) -> DocumentInfo | None:
+        """The article that a question standing alone would be answered from; None if declined.
+
+        Nothing is written, so this costs the same whatever the generator is.
+        """
+        hits = self._retriever.retrieve(query, top_k=self._top_k)
+        verdict = self._judge.assess(self._analyser.analyse(query), hits)
+        return verdict.evidence[0].hit.document if verdict.answerable else None
+
+    def places(self, text: str) -> tuple[str, ...]:
+        """The places that a text names, folded."""
+        return tuple(self._analyser.analyse(text).places)
+
     def document(self, document_id: str) -> Document | None:
         """A whole article of the index, None when it isn't there."""
         return self._store.document(document_id)
 
-    def titles(self, limit: int) -> list[str]:
-        """Titles of up to `limit` articles, for example questions."""
-        titles = dict.fromkeys(info.title for info, _ in self._store.documents() if info.title)
-        return list(titles)[:limit]
+    def listing(
+        self, *, search: str = "", limit: int = 50, offset: int = 0
+    ) -> tuple[Sequence[ListedDocument], int]:
+        """One page of the articles, as `PassageStore.listing`."""
+        return self._store.listing(search=search, limit=limit, offset=offset)
+
+    def stats(self) -> StoreStats:
+        """Counts, and the name of the index's state."""
+        return self._store.stats()
 
     def close(self) -> None:
         self._store.close()

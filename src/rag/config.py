@@ -7,12 +7,13 @@ ignored costs its owner an afternoon.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -131,13 +132,61 @@ class GeneratorSettings(_Section):
 
 
 class ServerSettings(_Section):
-    """Where the page is served."""
+    """Where the page and the API are served, and to whom."""
 
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="port; 0 takes a free one")] = 7860
     public: Annotated[bool, Field(description="allow an address that other machines can reach")] = (
         False
     )
+    path: Annotated[
+        str,
+        Field(
+            pattern=r"^/([\w.~-]+(/[\w.~-]+)*)?$",
+            description="path under which everything is served, such as `/wenyuan` behind a proxy",
+        ),
+    ] = "/"
+    allowed_origins: Annotated[
+        list[str],
+        Field(
+            description='origins whose pages may embed the widget, such as `["https://oa.local"]`'
+        ),
+    ] = []
+    admin_token: Annotated[
+        SecretStr,
+        Field(description="who gives it may upload and remove articles; empty: nobody may"),
+    ] = SecretStr("")
+    api_keys: Annotated[
+        list[str],
+        Field(description="hashes of keys, one of which a request must bring; see `rag key`"),
+    ] = []
+    trusted_header: Annotated[
+        str,
+        Field(
+            description="header in which a single sign-on proxy names the user, such as "
+            "`X-Remote-User`; requests without it are refused"
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        list[str],
+        Field(description="addresses whose forwarding headers are believed"),
+    ] = ["127.0.0.1", "::1"]
+    rate_limit: Annotated[str, Field(description="questions of one client; empty: no limit")] = (
+        "60/minute"
+    )
+    daily_limit: Annotated[
+        str, Field(description="questions of one client through the widget; empty: no limit")
+    ] = "1000/day"
+    concurrency: Annotated[
+        int, Field(ge=1, le=1000, description="questions answered at the same time")
+    ] = 8
+    queue: Annotated[
+        int, Field(ge=0, description="questions that may wait; further ones are told to come back")
+    ] = 256
+    upload_dir: Annotated[Path, Field(description="folder that uploaded articles are kept in")] = (
+        Path("docs")
+    )
+    max_upload_mb: Annotated[int, Field(ge=1, description="size of one upload, in MiB")] = 50
 
 
 class Settings(BaseSettings):
@@ -207,11 +256,18 @@ def setting_names() -> Iterator[tuple[str, object, str]]:
             yield f"{section}.{key}", field.default, field.description or ""
 
 
+def written(value: object) -> str:
+    """A value as it is written in the environment."""
+    if isinstance(value, bool | list):
+        return json.dumps(value)
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
 def settings_table() -> str:
     """The Markdown table of all settings that the README shows."""
     rows = ["| setting | default | meaning |", "| --- | --- | --- |"]
     for name, default, description in setting_names():
-        shown = str(default).lower() if isinstance(default, bool) else str(default) or "(empty)"
+        shown = written(default) or "(empty)"
         rows.append(f"| `{name}` | `{shown}` | {description} |")
     return "\n".join(rows)
 

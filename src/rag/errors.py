@@ -9,6 +9,7 @@ RagError
 │   ├── NoIndexError           none has been built here
 │   ├── DamagedIndexError      a file is missing or its bytes have changed
 │   └── IncompatibleIndexError it was built by another format, analyser or embedder
+├── BusyError              too many questions are waiting already
 └── StorageError           the index can't be written                      (exit code 1)
     └── IndexBusyError     another process is writing it
 
@@ -77,6 +78,12 @@ class IncompatibleIndexError(IndexUnusableError):
     """The index was built by another format, analyser or embedder."""
 
 
+class BusyError(RagError):
+    """Too many questions are waiting already; worth another try after `retry_s` seconds."""
+
+    retry_s: ClassVar[int] = 2
+
+
 class StorageError(RagError):
     """The index can't be written (disk full, read-only folder, ...)."""
 
@@ -86,6 +93,7 @@ class IndexBusyError(StorageError):
 
 
 __all__ = [
+    "BusyError",
     "ConfigError",
     "DamagedIndexError",
     "GoldError",

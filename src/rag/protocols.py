@@ -92,6 +92,15 @@ class StoreStats:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedDocument:
+    """A document in a list: `indexed_at` is ISO 8601 in UTC."""
+
+    info: DocumentInfo
+    chunks: int
+    indexed_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """A file the index knows: `source` is its name for people, `sha256` of its bytes."""
 
@@ -121,6 +130,15 @@ class PassageStore(Protocol):
 
     def documents(self) -> Iterator[tuple[DocumentInfo, int]]:
         """Every document with its number of chunks, by source, then in file order."""
+        ...
+
+    def listing(
+        self, *, search: str = "", limit: int = 50, offset: int = 0
+    ) -> tuple[Sequence[ListedDocument], int]:
+        """One page, in that order, of the documents whose title or source holds `search`.
+
+        The second value is how many there are on all pages.
+        """
         ...
 
     def files(self) -> Mapping[str, FileRecord]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,29 @@ def test_documents_come_back_whole_and_in_order(backend: StoreBackend) -> None:
         "docs/c.md": 1,
     }
     assert store.files()["docs/a.md"].sha256 == "hash of docs/a.md"
+
+
+def test_a_listing_comes_page_by_page(backend: StoreBackend) -> None:
+    put(backend, PARK, LOANS, POSTS)
+    store = backend.open()
+    first, total = store.listing(limit=2)
+    rest, _ = store.listing(limit=2, offset=2)
+    assert total == 3
+    assert [(row.info, row.chunks) for row in (*first, *rest)] == list(store.documents())
+    assert datetime.fromisoformat(first[0].indexed_at).tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("search", "sources"),
+    [("惠蓉", ["docs/b.md"]), ("DOCS/A", ["docs/a.md"]), ("%", []), ("_", []), ("!", [])],
+)
+def test_a_listing_is_searched_by_title_and_file(
+    backend: StoreBackend, search: str, sources: list[str]
+) -> None:
+    put(backend, PARK, LOANS, POSTS)
+    found, total = backend.open().listing(search=search)
+    assert [row.info.source for row in found] == sources
+    assert total == len(sources)
 
 
 def test_a_changed_file_replaces_what_came_from_it(backend: StoreBackend) -> None:

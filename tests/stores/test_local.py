@@ -202,8 +202,8 @@ def test_an_index_of_another_format_is_refused_and_can_be_replaced(
     local: LocalBackend, root: Path
 ) -> None:
     publish(local, "a.md", text_of(LONGQUANYI))
-    put_into_manifest(root, format=2, something_new="?")
-    with pytest.raises(IncompatibleIndexError, match=r"format 2 .* rag index --rebuild"):
+    put_into_manifest(root, format=9, something_new="?")
+    with pytest.raises(IncompatibleIndexError, match=r"format 9 .* rag index --rebuild"):
         local.open()
     with local.update() as writer:
         assert writer.files() == {}

@@ -72,7 +72,7 @@ class _Found:
             for file, source in self._walk(path):
                 self._keep(file, source)
         elif named or not _passed_over(path.name):
-            source = _name_of_file(path)
+            source = source_name(path)
             if named and path.suffix.lower() not in EXTENSIONS and path.exists():
                 kinds = " ".join(sorted(EXTENSIONS))
                 self.refuse(
@@ -162,7 +162,8 @@ def _passed_over(name: str) -> bool:
     return name.startswith((".", "~$")) or Path(name).suffix.lower() not in EXTENSIONS
 
 
-def _name_of_file(path: Path) -> str:
+def source_name(path: Path) -> str:
+    """What a file named by itself is called in the index."""
     absolute = Path(os.path.normpath(path.absolute()))
     if absolute.is_relative_to(Path.cwd()):
         return absolute.relative_to(Path.cwd()).as_posix()

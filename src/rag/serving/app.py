@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 
-from rag.assembly import LiveAssistant
+from rag import __version__
 from rag.config import ServerSettings, Settings
-from rag.errors import ConfigError
+from rag.errors import ConfigError, NoIndexError
 
 # Before gradio is imported: it reads them then. Nothing is to leave the machine.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -19,32 +19,83 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
 
-from rag.serving.chat import chat_page, css, theme
+from rag.serving import api, openai_api, pages, replies
+from rag.serving.chat import I18N, chat_page, theme
+from rag.serving.middleware import CORS_HEADERS, Guard, SecurityHeaders
+from rag.serving.service import Service
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. Raises ModelError, IndexUnusableError."""
-    live = LiveAssistant(settings)
-    live.get()  # an unusable index is said now, not at the first question
-    app = FastAPI(title="Wenyuan", docs_url=None, redoc_url=None, openapi_url=None)
+    """The application. Raises ConfigError, ModelError, IndexUnusableError.
 
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
+    Without an index it starts all the same where an administrator can upload articles.
+    """
+    service = Service(settings)
+    try:
+        service.live.refresh()  # an unusable index is said now, not at the first question
+    except NoIndexError:
+        if not service.access.has_admin:
+            raise
+    prefix = settings.server.path.rstrip("/")
+    app = FastAPIOffline(
+        title="Wenyuan",
+        version=__version__,
+        docs_url=f"{prefix}/api/docs",
+        redoc_url=None,
+        openapi_url=f"{prefix}/openapi.json",
+        static_url=f"{prefix}/api/docs/static",
+        swagger_ui_oauth2_redirect_url=f"{prefix}/api/docs/oauth2-redirect",
+        lifespan=_following(service),
+        max_body_size=settings.server.max_upload_mb << 20,
+    )
+    app.state.service, app.state.prefix = service, prefix
+    replies.install(app)
+    for router in (api.router, openai_api.router, pages.router):
+        app.include_router(router, prefix=prefix)
+    _add_middleware(app, service, prefix)
     gr.mount_gradio_app(
         app,
-        chat_page(live.get),
-        path="/",
+        chat_page(service, prefix),
+        path=prefix or "/",
         theme=theme(),
-        css=css(),
+        css=pages.chat_css(),
+        head=f'<script src="{prefix}/static/chat.js"></script>',
+        i18n=I18N,
         footer_links=[],
         run_history=False,
         ssr_mode=False,
         show_error=True,
     )
     return app
+
+
+def _following(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.live.follow()
+        yield
+        service.live.stop()
+
+    return lifespan
+
+
+def _add_middleware(app: FastAPI, service: Service, prefix: str) -> None:
+    """From the inside out: the guard, cross-origin replies, headers."""
+    refused = service.metrics.refused
+    app.add_middleware(Guard, access=service.access, prefix=prefix, refused=refused)
+    # Gradio would otherwise allow any origin on a host that isn't local.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=sorted(service.access.origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=list(CORS_HEADERS),
+        expose_headers=["Retry-After"],
+        max_age=3600,
+    )
+    app.add_middleware(SecurityHeaders, origins=service.access.origins)
 
 
 def serve(settings: Settings, *, say: Callable[[str, str], None]) -> None:
@@ -59,13 +110,17 @@ def serve(settings: Settings, *, say: Callable[[str, str], None]) -> None:
         f"serving on http://{host}:{port} (stop with Ctrl-C)",
         f"已启动：http://{host}:{port}（Ctrl-C 停止）",
     )
-    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    # Forwarding headers are read by the access rules alone, which know the trusted proxies.
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, proxy_headers=False, server_header=False
+    )
     with suppress(KeyboardInterrupt):  # Ctrl-C is how a server is stopped, not a failure
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def _refuse_public(server: ServerSettings) -> None:
-    if server.public or server.host == "localhost":
+    closed = bool(server.api_keys or server.trusted_header)
+    if server.public or closed or server.host == "localhost":
         return
     try:
         loopback = ipaddress.ip_address(server.host).is_loopback
@@ -74,9 +129,9 @@ def _refuse_public(server: ServerSettings) -> None:
     if not loopback:
         raise ConfigError(
             f"server.host={server.host}: anyone who reaches this address could ask; say so with "
-            "--public (or server.public = true), or use 127.0.0.1",
-            f"server.host={server.host}：能访问该地址的人都可以提问；"
-            "如确需开放请加 --public（或 server.public = true），否则请用 127.0.0.1",
+            "--public (or server.public = true), ask for keys (server.api_keys), or use 127.0.0.1",
+            f"server.host={server.host}：能访问该地址的人都可以提问；如确需开放请加 --public"
+            "（或 server.public = true），或设置密钥（server.api_keys），否则请用 127.0.0.1",
         )
 
 

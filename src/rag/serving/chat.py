@@ -1,31 +1,30 @@
-"""The chat page (Gradio)."""
+"""The chat page (Gradio): conversation, ratings, suggestions, and the articles beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import gradio as gr
 
-from rag.assistant import Assistant
 from rag.errors import Lang, RagError
-from rag.serving.render import answer_html, text
-from rag.text import is_cjk
-from rag.types import Turn
+from rag.serving.feedback import Given, Rating
+from rag.serving.render import answer_html, partial_html, text
+from rag.serving.replies import lang_of
+from rag.serving.service import Service
+from rag.serving.strings import label, translations
+from rag.types import Token, Turn
 
 Message = dict[str, Any]
-
-_CSS = """
-.wy-short {font-size: 1.35em; font-weight: 600; margin: 0 0 .4em}
-.wy-quote {border-left: 3px solid var(--color-accent); margin: .3em 0; padding: .1em .8em}
-.wy-label {margin: .6em 0 .2em; opacity: .75; font-size: .9em}
-.wy-sources, .wy-hits ol {padding-left: 1.4em; margin: 0; font-size: .9em}
-.wy-hits {margin-top: .6em} .wy-hits li {margin: .4em 0}
-.wy-answer code {font-size: .9em; overflow-wrap: anywhere}
-footer {display: none !important}
-"""
+_RATINGS: dict[str, Rating] = {"Like": "up", "Dislike": "down"}
 # System fonts alone: a web font's host can't be reached on an intranet, and the page would wait.
 _FONTS = ["system-ui", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "sans-serif"]
+I18N = gr.I18n(
+    en=translations("en"),
+    **{code: translations("zh") for code in ("zh", "zh-CN", "zh-TW", "zh-HK", "zh-SG")},
+)
 
 
 def theme() -> gr.themes.Base:
@@ -33,57 +32,223 @@ def theme() -> gr.themes.Base:
     return gr.themes.Default(font=_FONTS, font_mono=["ui-monospace", "monospace"])
 
 
-def css() -> str:
-    """The page's own rules."""
-    return _CSS
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What one open page has said: the exchanges, and each answer's id."""
+
+    turns: tuple[Turn, ...] = ()
+    answers: tuple[str, ...] = ()
+    rated: str = ""  # the answer that a comment would belong to
+    rating: str = ""
+    pending: str = field(default="")  # the question that is being answered
+
+    def until(self, count: int) -> Conversation:
+        """The conversation as it was after `count` exchanges."""
+        return Conversation(self.turns[:count], self.answers[:count])
 
 
-def chat_page(assistant: Callable[[], Assistant]) -> gr.Blocks:
-    """The page: `assistant` gives the one over the newest state of the index."""
+class ChatPage:
+    """The page's event handlers."""
 
-    def reply(
-        question: str, messages: list[Message], turns: Sequence[Turn]
-    ) -> tuple[str, list[Message], Sequence[Turn]]:
-        if not question.strip():
-            return "", messages, turns
-        lang: Lang = "zh" if is_cjk(question) else "en"
+    def __init__(self, service: Service, base: str) -> None:
+        self._service = service
+        self._base = base
+
+    def lang(self, request: gr.Request, question: str = "") -> Lang:
+        """The page's language: `?lang=`, else the browser's; an answer's is its question's."""
+        if question:
+            return lang_of(request.headers, question)
+        chosen = dict(request.query_params).get("lang", "")
+        if chosen in ("zh", "en"):
+            return cast("Lang", chosen)
+        return lang_of(request.headers)
+
+    def examples(self, request: gr.Request) -> Any:  # noqa: ANN401 - an update of a component
+        """The example questions of the index at hand, when the page opens."""
         try:
-            answer = assistant().ask(question, history=turns)
+            questions = self._service.suggestions.examples(self.lang(request))
+        except RagError:
+            said = label("no_index", self.lang(request))
+            return gr.update(examples=[], placeholder=f"<p>{text(said)}</p>")
+        return gr.update(examples=[{"text": question} for question in questions])
+
+    async def reply(
+        self, messages: list[Message], talk: Conversation, request: gr.Request
+    ) -> AsyncGenerator[tuple[list[Message], Conversation]]:
+        """Answer the question that is pending, piece by piece."""
+        question = talk.pending
+        if not question.strip():
+            yield messages, talk
+            return
+        lang = self.lang(request, question)
+        asked = {"role": "user", "content": f"<div><bdi>{text(question)}</bdi></div>"}
+        shown = [*_without_options(messages), asked]
+        yield [*shown, {"role": "assistant", "content": partial_html("…")}], talk
+        refusal = self._service.access.count(_client(request))
+        if refusal is not None:
+            self._service.metrics.refused(refusal.code)
+            yield [*shown, _failure(refusal.zh if lang == "zh" else refusal.en)], talk
+            return
+        try:
+            async for content, given in self._answer(question, talk.turns, lang):
+                if given is None:
+                    yield [*shown, {"role": "assistant", "content": content}], talk
+                    continue
+                options = [{"value": q} for q in self._service.follow_ups(given, lang)]
+                message = {"role": "assistant", "content": content, "options": options}
+                turns = (*talk.turns, Turn(question, given.answer.text))
+                yield [*shown, message], Conversation(turns, (*talk.answers, given.id))
         except RagError as error:
-            shown, said = f"<p>{text(error.say(lang))}</p>", ""
-        else:
-            shown, said = answer_html(answer, lang), answer.text
-        # Inside an HTML block, or its characters would be taken for Markdown.
-        asked = {"role": "user", "content": f"<div>{text(question)}</div>"}
-        replied = {"role": "assistant", "content": shown}
-        return "", [*messages, asked, replied], [*turns, Turn(question, said)]
+            yield [*shown, _failure(error.say(lang))], talk
 
-    def forget() -> Sequence[Turn]:
-        return []
+    async def _answer(
+        self, question: str, history: Sequence[Turn], lang: Lang
+    ) -> AsyncGenerator[tuple[str, Given | None]]:
+        """`(HTML so far, None)` again and again, the answer last."""
+        written = ""
+        async with aclosing(self._service.stream(question, history, {})) as events:
+            async for event in events:
+                if isinstance(event, Given):
+                    yield answer_html(event.answer, lang, self._base), event
+                elif isinstance(event, Token) and event.text:
+                    written += event.text
+                    yield partial_html(written), None
 
-    with gr.Blocks(title="问源 Wenyuan", analytics_enabled=False, fill_height=True) as page:
-        gr.Markdown("# 问源 Wenyuan\n只用文章里的原句回答。Answers in the articles' own words.")
-        turns = gr.State([])
-        chat = gr.Chatbot(
-            show_label=False,
-            label="问答 Conversation",
-            buttons=["copy"],
-            feedback_options=None,
-            scale=1,
-            min_height=320,
-            layout="bubble",
-            latex_delimiters=[],  # an article's $$ is shown as it stands
-        )
-        box = gr.Textbox(
-            show_label=False,
-            label="问题 Question",
-            placeholder="请输入问题，按回车发送 / Ask a question",
-            submit_btn=True,
-            autofocus=True,
-            max_lines=4,
-        )
-        box.submit(reply, [box, chat, turns], [box, chat, turns], api_visibility="private")
-        # A cleared conversation is forgotten too: a follow-up must not refer to it.
-        chat.clear(forget, outputs=turns, api_visibility="private")
-    page.queue(default_concurrency_limit=20, max_size=200, api_open=False)
-    return page
+    def retry(
+        self, data: gr.RetryData, messages: list[Message], talk: Conversation
+    ) -> tuple[list[Message], Conversation]:
+        """Take the conversation back to the question, which is then pending again."""
+        index = cast("int", data.index)
+        before = sum(message["role"] == "user" for message in messages[:index])
+        question = talk.turns[before].question if before < len(talk.turns) else talk.pending
+        earlier = talk.until(before)
+        return messages[:index], Conversation(earlier.turns, earlier.answers, pending=question)
+
+    def rate(
+        self, data: gr.LikeData, messages: list[Message], talk: Conversation, request: gr.Request
+    ) -> tuple[Conversation, Any]:
+        """Keep a rating, and offer to say why."""
+        index = data.index[0] if isinstance(data.index, list | tuple) else data.index
+        number = sum(message["role"] == "assistant" for message in messages[: int(index)])
+        rating = _RATINGS.get(str(data.liked), "up" if data.liked is True else "down")
+        if number >= len(talk.answers) or (not data.liked and data.liked is not False):
+            return talk, gr.update(visible=False)
+        answer_id = talk.answers[number]
+        if not self._rated(answer_id, rating, "", request):
+            return talk, gr.update(visible=False)
+        rated = Conversation(talk.turns, talk.answers, answer_id, rating)
+        return rated, gr.update(visible=True, value="")
+
+    def comment(self, comment: str, talk: Conversation, request: gr.Request) -> Any:  # noqa: ANN401
+        """Add words to the last rating."""
+        if talk.rated and comment.strip():
+            self._rated(talk.rated, cast("Rating", talk.rating), comment.strip()[:2000], request)
+        return gr.update(visible=False, value="")
+
+    def _rated(self, answer_id: str, rating: Rating, comment: str, request: gr.Request) -> bool:
+        lang = self.lang(request)
+        try:
+            self._service.rate(answer_id, rating, comment)
+        except KeyError:
+            gr.Info(label("cannot_rate", lang), duration=4)
+            return False
+        except RagError as error:
+            gr.Warning(error.say(lang))
+            return False
+        gr.Info(label("thanks", lang), duration=2)
+        return True
+
+
+def _client(request: gr.Request) -> str:
+    """Who asks, as the guard found it for the request beneath."""
+    state = request.request.scope.get("state", {}) if request.request else {}
+    return str(state.get("client", "page"))
+
+
+def _failure(sentence: str) -> Message:
+    return {"role": "assistant", "content": f'<p class="wy-failed">{text(sentence)}</p>'}
+
+
+def _without_options(messages: list[Message]) -> list[Message]:
+    """Suggestions belong to the newest answer alone."""
+    return [{**message, "options": None} for message in messages]
+
+
+def chat_page(service: Service, base: str = "") -> gr.Blocks:
+    """The page over a service; `base` is the path under which everything is served."""
+    page = ChatPage(service, base)
+    with gr.Blocks(title="问源 Wenyuan", analytics_enabled=False, fill_height=True) as blocks:
+        gr.Markdown('<h1 class="wy-title">问源 <span>Wenyuan</span></h1>', elem_id="wy-head")
+        with gr.Tabs(elem_id="wy-tabs"):
+            with gr.Tab(I18N("chat"), id="chat"):
+                _conversation(page, blocks)
+            with gr.Tab(I18N("documents"), id="documents"):
+                # The page's own script puts the list here: Gradio takes frames out of Markdown,
+                # and its component for raw HTML needs eval, which the policy forbids.
+                gr.Markdown(f"[文章 Articles]({base}/documents)", elem_id="wy-articles")
+    blocks.queue(default_concurrency_limit=40, max_size=200, api_open=False)
+    return blocks
+
+
+def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
+    talk = gr.State(Conversation())
+    chat = gr.Chatbot(
+        show_label=False,
+        label=I18N("conversation"),
+        elem_id="wy-chat",
+        buttons=["copy"],
+        scale=1,
+        height="calc(100dvh - 15.5rem)",
+        min_height=220,
+        layout="bubble",
+        latex_delimiters=[],  # an article's $$ is shown as it stands
+        placeholder='<p class="wy-welcome">问源 Wenyuan</p>',
+        allow_tags=False,
+    )
+    comment = gr.Textbox(
+        label=I18N("comment"), visible=False, max_lines=2, max_length=2000, submit_btn=True
+    )
+    box = gr.Textbox(
+        show_label=False,
+        label=I18N("question"),
+        placeholder=I18N("placeholder"),
+        elem_id="wy-box",
+        submit_btn=True,
+        autofocus=True,
+        max_lines=4,
+    )
+
+    def take(question: str, talk: Conversation) -> tuple[Any, Conversation]:
+        """Empty the box at once: what is typed while an answer comes isn't wiped."""
+        return gr.update(value="", submit_btn=False, stop_btn=True), _pending(talk, question)
+
+    def chosen(data: gr.SelectData, talk: Conversation) -> tuple[Any, Conversation]:
+        value = data.value.get("text") if isinstance(data.value, dict) else data.value
+        return gr.update(submit_btn=False, stop_btn=True), _pending(talk, str(value))
+
+    def free() -> Any:  # noqa: ANN401
+        return gr.update(submit_btn=True, stop_btn=False)
+
+    starts = [
+        box.submit(take, [box, talk], [box, talk], queue=False, api_visibility="private"),
+        chat.example_select(chosen, talk, [box, talk], queue=False, api_visibility="private"),
+        chat.option_select(chosen, talk, [box, talk], queue=False, api_visibility="private"),
+        chat.retry(page.retry, [chat, talk], [chat, talk], queue=False, api_visibility="private"),
+    ]
+    replies = [
+        start.then(page.reply, [chat, talk], [chat, talk], api_visibility="private",
+                   show_progress="hidden")
+        for start in starts
+    ]  # fmt: skip
+    for answered in replies:
+        answered.then(free, outputs=box, queue=False, api_visibility="private")
+    box.stop(free, outputs=box, cancels=replies, queue=False, api_visibility="private")
+    # A cleared conversation is forgotten too: a follow-up must not refer to it.
+    chat.clear(Conversation, outputs=talk, queue=False, api_visibility="private")
+    chat.like(page.rate, [chat, talk], [talk, comment], queue=False, api_visibility="private")
+    comment.submit(page.comment, [comment, talk], comment, queue=False, api_visibility="private")
+    blocks.load(page.examples, outputs=chat, queue=False, api_visibility="private")
+
+
+def _pending(talk: Conversation, question: str) -> Conversation:
+    return Conversation(talk.turns, talk.answers, pending=question)

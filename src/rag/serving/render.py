@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from rag.errors import Lang
+from rag.serving.pages import document_url
+from rag.serving.strings import label
 from rag.types import Answer, Citation, Hit
 
-_LABELS = {
-    "sources": ("出处", "Sources"),
-    "passages": ("检索到的段落", "Passages found"),
-    "nearest": ("最接近的段落", "Nearest passages"),
-    "position": ("第 {start}–{end} 字", "characters {start}–{end}"),
-    "page": ("第 {page} 页", "page {page}"),
-    "also": ("同样见于：", "Also in: "),
-}
-
-
-def _label(key: str, lang: Lang, **values: object) -> str:
-    zh, en = _LABELS[key]
-    return (zh if lang == "zh" else en).format(**values)
+_MARKER = re.compile(r"\[(\d{1,3})\]")
 
 
 def text(value: str) -> str:
@@ -28,51 +19,119 @@ def text(value: str) -> str:
     return html.escape(" ".join(value.split()))
 
 
-def answer_html(answer: Answer, lang: Lang) -> str:
+def partial_html(written: str) -> str:
+    """An answer that is still being written."""
+    return f'<div class="wy-answer wy-writing">{_lines(written, {})}</div>'
+
+
+def answer_html(answer: Answer, lang: Lang, base: str = "") -> str:
     """Short answer, supporting sentences with markers, sources; or the refusal."""
+    asked = ""
+    if answer.query != answer.question.strip():
+        asked = f'<p class="wy-label">{label("asked_as", lang)}<bdi>{text(answer.query)}</bdi></p>'
+    notice = f'<p class="wy-notice">{text(answer.notice)}</p>' if answer.notice else ""
     if not answer.answered:
         body = f'<p class="wy-declined">{text(answer.text)}</p>'
-        return f'<div class="wy-answer">{body}{hits_html(answer.hits, "nearest", lang)}</div>'
-    short = f'<p class="wy-short">{text(answer.short_answer or "")}</p>'
+        hits = hits_html(answer.hits, "nearest", lang, base)
+        return f'<div class="wy-answer">{asked}{notice}{body}{hits}</div>'
+    urls = {c.marker: _source_url(c, lang, base) for c in answer.citations}
+    body = _written(answer, urls) if answer.sentences else _quoted(answer, lang, base)
+    sources = "".join(f"<li>{_source(c, lang, base)}</li>" for c in answer.citations)
+    title = label("sources", lang)
+    return (
+        f'<div class="wy-answer">{asked}{notice}{body}<p class="wy-label">{title}</p>'
+        f'<ol class="wy-sources">{sources}</ol>'
+        f"{hits_html(answer.hits, 'passages', lang, base)}</div>"
+    )
+
+
+def _quoted(answer: Answer, lang: Lang, base: str) -> str:
+    """An extractive answer: the short answer, then the quotations."""
     quotes = "".join(
-        f'<blockquote class="wy-quote">{text(c.quote)} <sup>[{c.marker}]</sup></blockquote>'
+        f'<blockquote class="wy-quote"><bdi>{text(c.quote)}</bdi> {_marker(c, lang, base)}'
+        "</blockquote>"
         for c in answer.citations
     )
-    sources = "".join(f"<li>{_source(citation, lang)}</li>" for citation in answer.citations)
-    title = _label("sources", lang)
-    return (
-        f'<div class="wy-answer">{short}{quotes}<p class="wy-label">{title}</p>'
-        f'<ol class="wy-sources">{sources}</ol>{hits_html(answer.hits, "passages", lang)}</div>'
-    )
+    return f'<p class="wy-short"><bdi>{text(answer.short_answer or "")}</bdi></p>{quotes}'
 
 
-def _source(citation: Citation, lang: Lang) -> str:
+def _written(answer: Answer, urls: Mapping[int, str]) -> str:
+    """A language model's answer, its markers made links."""
+    return _lines(answer.text, urls)
+
+
+def _lines(written: str, urls: Mapping[int, str]) -> str:
+    lines = [line for line in written.split("\n") if line.strip()]
+    return "".join(f'<p dir="auto">{_linked(text(line), urls)}</p>' for line in lines)
+
+
+def _linked(escaped: str, urls: Mapping[int, str]) -> str:
+    def link(found: re.Match[str]) -> str:
+        url = urls.get(int(found.group(1)))
+        return _anchor(int(found.group(1)), url) if url else found.group()
+
+    return _MARKER.sub(link, escaped)
+
+
+def _marker(citation: Citation, lang: Lang, base: str) -> str:
+    return _anchor(citation.marker, _source_url(citation, lang, base))
+
+
+def _anchor(marker: int, url: str) -> str:
+    link = f'<a class="wy-marker" href="{html.escape(url)}" target="_blank">[{marker}]</a>'
+    return f"<sup>{link}</sup>"
+
+
+def _source_url(citation: Citation, lang: Lang, base: str) -> str:
+    return document_url(base, citation.document.id, citation.start, citation.end, lang)
+
+
+def _source(citation: Citation, lang: Lang, base: str) -> str:
     info = citation.document
-    parts = [f"<strong>{text(info.title)}</strong>"]
+    url = html.escape(_source_url(citation, lang, base))
+    title = text(info.title or info.source)
+    parts = [f'<a class="wy-source" href="{url}" target="_blank"><bdi>{title}</bdi></a>']
     if info.date:
         parts.append(text(info.date))
     if citation.page:
-        parts.append(_label("page", lang, page=citation.page))
+        parts.append(label("page", lang, number=citation.page))
     parts.append(f"<code>{text(info.source)}</code>")
-    parts.append(_label("position", lang, start=citation.start, end=citation.end))
+    parts.append(label("position", lang, start=citation.start, end=citation.end))
     return " · ".join(parts)
 
 
-def hits_html(hits: Sequence[Hit], label: str, lang: Lang) -> str:
-    """The retrieved passages, folded away behind a summary."""
+def hits_html(hits: Sequence[Hit], name: str, lang: Lang, base: str = "") -> str:
+    """The retrieved passages, folded away behind a summary; each says why it was found."""
     if not hits:
         return ""
-    items = "".join(
-        f"<li><strong>{text(hit.document.title)}</strong> · <code>{text(hit.document.source)}"
-        f"</code><br>{text(hit.chunk.text)}{_also(hit, lang)}</li>"
-        for hit in hits
-    )
-    summary = f"{_label(label, lang)} ({len(hits)})"
+    items = "".join(f"<li>{_hit(hit, lang, base)}</li>" for hit in hits)
+    summary = f"{label(name, lang)} ({len(hits)})"
     return f'<details class="wy-hits"><summary>{summary}</summary><ol>{items}</ol></details>'
 
 
-def _also(hit: Hit, lang: Lang) -> str:
-    if not hit.duplicates:
-        return ""
-    names = "; ".join(text(info.source) for info in hit.duplicates)
-    return f"<br><em>{_label('also', lang)}{names}</em>"
+def _hit(hit: Hit, lang: Lang, base: str) -> str:
+    chunk, info = hit.chunk, hit.document
+    url = html.escape(document_url(base, info.id, chunk.start, chunk.end, lang))
+    also = ""
+    if hit.duplicates:
+        names = "; ".join(text(other.source) for other in hit.duplicates)
+        also = f"<br><em>{label('also', lang)}{names}</em>"
+    return (
+        f'<a class="wy-source" href="{url}" target="_blank"><bdi>{text(info.title)}</bdi></a>'
+        f" · <code>{text(info.source)}</code><br><bdi>{text(chunk.text)}</bdi>{also}"
+        f'<br><span class="wy-why">{label("why", lang)}: {_why(hit, lang)}</span>'
+    )
+
+
+def _why(hit: Hit, lang: Lang) -> str:
+    lexical = label("lexical", lang, rank=hit.lexical_rank)
+    dense = label("dense", lang, rank=hit.dense_rank)
+    parts = [
+        lexical if hit.lexical_rank else label("not_lexical", lang),
+        dense if hit.dense_rank else label("not_dense", lang),
+        label("score", lang, score=f"{hit.score:.4f}"),
+    ]
+    if hit.matched_terms:
+        terms = " ".join(text(term) for term in hit.matched_terms)
+        parts.append(label("terms", lang, terms=terms))
+    return " · ".join(parts)

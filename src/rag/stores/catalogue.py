@@ -9,17 +9,18 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rag.protocols import FileRecord
+from rag.protocols import FileRecord, ListedDocument
 from rag.types import Chunk, Document, DocumentInfo, Heading, Page
 
 _SCHEMA = """
 CREATE TABLE documents (
     key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, source TEXT NOT NULL,
     date TEXT, author TEXT, publisher TEXT, url TEXT,
-    text TEXT NOT NULL, pages TEXT NOT NULL, headings TEXT NOT NULL);
+    text TEXT NOT NULL, pages TEXT NOT NULL, headings TEXT NOT NULL, indexed_at TEXT NOT NULL);
 CREATE TABLE chunks (
     key INTEGER PRIMARY KEY, document INTEGER NOT NULL, id TEXT NOT NULL,
     start INTEGER NOT NULL, "end" INTEGER NOT NULL, context TEXT NOT NULL, page INTEGER);
@@ -98,6 +99,20 @@ class CatalogueReader:
         ):
             yield DocumentInfo(*info), count
 
+    def listing(self, search: str, limit: int, offset: int) -> tuple[list[ListedDocument], int]:
+        """One page of the documents whose title or source holds `search`; how many there are."""
+        pattern = f"%{_escaped(search)}%"
+        where = "WHERE d.title LIKE ? ESCAPE '!' OR d.source LIKE ? ESCAPE '!'"
+        rows = self._rows(
+            f"SELECT {_INFO}, (SELECT COUNT(*) FROM chunks c WHERE c.document = d.key), "
+            f"d.indexed_at FROM documents d {where} ORDER BY d.source, d.key LIMIT ? OFFSET ?",
+            (pattern, pattern, limit, offset),
+        )
+        total = self._rows(f"SELECT COUNT(*) FROM documents d {where}", (pattern, pattern))[0][0]
+        return [ListedDocument(DocumentInfo(*info), chunks, at) for *info, chunks, at in rows], int(
+            total
+        )
+
     def files(self) -> dict[str, FileRecord]:
         with self._lock:
             return _files(self._connection)
@@ -116,6 +131,7 @@ class CatalogueWriter:
             self._connection.executescript(_SCHEMA)
         self._connection.execute("BEGIN")
         self.next_key = next_key
+        self._now = datetime.now(UTC).isoformat(timespec="seconds")
         self._closed = False
 
     def close(self) -> None:
@@ -160,10 +176,10 @@ class CatalogueWriter:
         pages = json.dumps([(page.number, page.start, page.end) for page in document.pages])
         headings = json.dumps([(h.start, h.end, h.level) for h in document.headings])
         self._connection.execute(
-            "INSERT INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 key, info.id, info.title, info.source, info.date, info.author, info.publisher,
-                info.url, document.text, pages, headings,
+                info.url, document.text, pages, headings, self._now,
             ),
         )  # fmt: skip
         self._connection.executemany(
@@ -206,6 +222,13 @@ class CatalogueWriter:
         execute("DELETE FROM origins WHERE document = ?", (document,))
         execute("DELETE FROM documents WHERE key = ?", (document,))
         return keys
+
+
+def _escaped(search: str) -> str:
+    """Text whose wildcards stand for themselves."""
+    for sign in "!%_":
+        search = search.replace(sign, f"!{sign}")
+    return search
 
 
 def _files(connection: sqlite3.Connection) -> dict[str, FileRecord]:

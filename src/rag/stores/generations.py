@@ -35,7 +35,7 @@ from rag.errors import (
     StorageError,
 )
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 _NAME_DIGITS = 8
 

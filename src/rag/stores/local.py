@@ -10,7 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rag.errors import DamagedIndexError, IncompatibleIndexError, IndexUnusableError
-from rag.protocols import Candidates, FileRecord, IndexedDocument, StoreStats, Vectors
+from rag.protocols import (
+    Candidates,
+    FileRecord,
+    IndexedDocument,
+    ListedDocument,
+    StoreStats,
+    Vectors,
+)
 from rag.stores import terms, vectors
 from rag.stores.catalogue import CatalogueReader, CatalogueWriter
 from rag.stores.generations import (
@@ -61,6 +68,11 @@ class LocalStore:
 
     def documents(self) -> Iterator[tuple[DocumentInfo, int]]:
         return self._catalogue.documents()
+
+    def listing(
+        self, *, search: str = "", limit: int = 50, offset: int = 0
+    ) -> tuple[Sequence[ListedDocument], int]:
+        return self._catalogue.listing(search, limit, offset)
 
     def files(self) -> Mapping[str, FileRecord]:
         return self._catalogue.files()

@@ -1,13 +1,10 @@
 /*
- * The chat widget: <script src="https://HOST/widget.js" data-title="..." defer></script>
- *
- * One custom element, <wenyuan-chat>, in a shadow tree of its own. What shapes this file:
- * - A host page may send `default-src 'none'` with Trusted Types: styles go through constructable
- *   sheets and the CSSOM, nodes are built one by one, and no string is ever parsed as markup.
- * - Whatever an article, a model or a person wrote is shown as text. Only `[n]` becomes a button,
- *   and only where citation n exists.
- * - Nothing is asked of the server before the chat is opened, and nothing is stored: no cookie,
- *   no localStorage. The token lives in memory.
+ * The chat widget: <script src="https://HOST/widget.js" defer></script> adds one <wenyuan-chat>.
+ * - It works under `default-src 'none'` with Trusted Types: constructable style sheets, nodes
+ *   built one by one, no string parsed as markup.
+ * - What an article, a model or a person wrote is shown as text; `[n]` becomes a button only where
+ *   citation n exists.
+ * - Nothing is requested before the chat is opened, and nothing is stored.
  */
 (() => {
   "use strict";
@@ -26,112 +23,57 @@
   // ---------------------------------------------------------------- words
 
   const WORDS = {
-    zh: {
-      title: "问一问",
-      launch: (title) => `打开对话：${title}`,
-      close: "关闭",
-      fresh: "新对话",
-      greeting: "想了解什么？",
-      intro: "直接提问即可。答案取自已收录的文章，并附原文出处。",
-      examples: "可以这样问",
-      placeholder: "输入问题，按回车发送",
-      question: "问题",
-      conversation: "对话记录",
-      send: "发送",
-      stop: "停止",
-      searching: "正在查找文章",
-      reading: (n) => `找到 ${n} 段相关内容，正在整理`,
-      stopped: "已停止。",
-      retry: "重试",
-      again: "重新回答",
-      source: (n) => `出处 ${n}`,
-      sources: "出处",
-      page: (n) => `第 ${n} 页`,
-      open: "查看原文",
-      newTab: "在新标签页打开",
-      declined: "文章中没有答案",
-      nearest: (n) => `最接近的段落（${n}）`,
-      nearestNote: "以下内容与问题相近，但不构成回答。",
-      asSearched: (query) => `按“${query}”查找`,
-      unsupported: "未在所引原文中找到依据",
-      up: "有帮助",
-      down: "没有帮助",
-      comment: "补充说明（可不填）",
-      commentSend: "提交",
-      thanks: "谢谢反馈。",
-      feedbackFailed: "反馈没有送达。",
-      more: "接着问",
-      you: "我的问题",
-      note: "答案附有出处，请以原文为准。",
-      unreachable: (origin) =>
-        `连不上问答服务：可能是服务没有运行，也可能是本页来源 ${origin} 未获允许。` +
-        `请管理员检查服务，或把 ${origin} 加入 server.allowed_origins。`,
-      refused: (origin) =>
-        `问答服务不接受来自本页的提问：请管理员把 ${origin} 加入 server.allowed_origins。`,
-      csp: (directive, host) =>
-        `本页的内容安全策略不允许访问 ${host}：请在 Content-Security-Policy 中加入 ${directive} ${host}。`,
-      mixed: (host) => `本页使用 https，浏览器不允许它访问 ${host}：问答服务也需要 https。`,
-      broken: "回答中断了，请重试。",
-      silent: "问答服务长时间没有响应，请重试。",
-      failed: (status) => `问答服务出错（${status}），请稍后重试。`,
-      wait: (seconds) => `请在 ${seconds} 秒后重试。`,
-    },
-    en: {
-      title: "Ask",
-      launch: (title) => `Open chat: ${title}`,
-      close: "Close",
-      fresh: "New conversation",
-      greeting: "What would you like to know?",
-      intro: "Just ask. Answers come from the collected articles and show their sources.",
-      examples: "For example",
-      placeholder: "Ask a question",
-      question: "Question",
-      conversation: "Conversation",
-      send: "Send",
-      stop: "Stop",
-      searching: "Searching the articles",
-      reading: (n) => `${n} passages found, putting the answer together`,
-      stopped: "Stopped.",
-      retry: "Try again",
-      again: "Answer again",
-      source: (n) => `Source ${n}`,
-      sources: "Sources",
-      page: (n) => `page ${n}`,
-      open: "Open article",
-      newTab: "opens in a new tab",
-      declined: "The articles don't answer this",
-      nearest: (n) => `Nearest passages (${n})`,
-      nearestNote: "These come close to the question but don't answer it.",
-      asSearched: (query) => `Searched for “${query}”`,
-      unsupported: "not found in the cited text",
-      up: "Helpful",
-      down: "Not helpful",
-      comment: "Anything to add? (optional)",
-      commentSend: "Submit",
-      thanks: "Thank you.",
-      feedbackFailed: "The feedback was not delivered.",
-      more: "Ask next",
-      you: "My question",
-      note: "Answers show their sources; the article has the last word.",
-      unreachable: (origin) =>
-        `The answering service can't be reached. Either it isn't running, or this page's origin ` +
-        `${origin} isn't allowed: ask the administrator to check the service or to add ${origin} ` +
-        `to server.allowed_origins.`,
-      refused: (origin) =>
-        `The answering service takes no questions from this page: ask the administrator to add ` +
-        `${origin} to server.allowed_origins.`,
-      csp: (directive, host) =>
-        `This page's content security policy forbids ${host}: add ${directive} ${host} to its ` +
-        `Content-Security-Policy.`,
-      mixed: (host) =>
-        `This page uses https, so the browser won't let it reach ${host}: the answering service ` +
-        `needs https too.`,
-      broken: "The answer broke off. Please try again.",
-      silent: "The answering service has been silent for too long. Please try again.",
-      failed: (status) => `The answering service failed (${status}). Please try again later.`,
-      wait: (seconds) => `Please try again in ${seconds} s.`,
-    },
+    title: ["问一问", "Ask"],
+    launch: ["打开对话", "Open chat"],
+    close: ["关闭", "Close"],
+    fresh: ["新对话", "New conversation"],
+    greeting: ["想了解什么？", "What would you like to know?"],
+    examples: ["可以这样问", "For example"],
+    placeholder: ["输入问题，按回车发送", "Ask a question"],
+    conversation: ["对话记录", "Conversation"],
+    send: ["发送", "Send"],
+    stop: ["停止", "Stop"],
+    searching: ["正在查找文章", "Searching the articles"],
+    reading: ["正在整理答案", "Putting the answer together"],
+    stopped: ["已停止。", "Stopped."],
+    retry: ["重试", "Try again"],
+    again: ["重新回答", "Answer again"],
+    source: ["出处", "Source"],
+    sources: ["出处", "Sources"],
+    page: ["第 # 页", "page #"],
+    open: ["查看原文", "Open article"],
+    declined: ["文章中没有答案", "The articles don't answer this"],
+    nearest: ["最接近的段落，不是回答", "Nearest passages, not an answer"],
+    searched: ["按“#”查找", "Searched for “#”"],
+    unsupported: ["未在所引原文中找到依据", "not found in the cited text"],
+    up: ["有帮助", "Helpful"],
+    down: ["没有帮助", "Not helpful"],
+    comment: ["补充说明（可不填）", "Anything to add? (optional)"],
+    submit: ["提交", "Submit"],
+    thanks: ["谢谢反馈。", "Thank you."],
+    unsent: ["反馈没有送达。", "The feedback was not delivered."],
+    more: ["接着问", "Ask next"],
+    note: ["答案附有出处，请以原文为准。", "Answers show their sources; the article has the last word."],
+    unreachable: [
+      "连不上问答服务：它可能没有运行，或不接受来自 # 的页面（见 server.allowed_origins）。",
+      "The answering service can't be reached: it isn't running, or it doesn't accept pages from " +
+        "# (see server.allowed_origins).",
+    ],
+    refused: [
+      "问答服务不接受来自 # 的页面：请管理员把它加入 server.allowed_origins。",
+      "The answering service doesn't accept pages from #: ask its administrator to add it to " +
+        "server.allowed_origins.",
+    ],
+    csp: [
+      "本页的 Content-Security-Policy 不允许访问问答服务：请加入 #。",
+      "This page's Content-Security-Policy forbids the answering service: add # to it.",
+    ],
+    broken: ["回答中断了，请重试。", "The answer broke off. Please try again."],
+    failed: ["问答服务出错（#），请稍后重试。", "The answering service failed (#). Please try again later."],
+    wait: ["请在 # 秒后重试。", "Please try again in # s."],
   };
+  const words = (index) => Object.fromEntries(Object.entries(WORDS).map(([key, both]) => [key, both[index]]));
+  const filled = (text, value) => text.replace(/#/g, () => value);
 
   // ---------------------------------------------------------------- looks
 
@@ -144,8 +86,8 @@
   --mark: #fdf0c4; --bad: #a8281c; --bad-paper: #fdf1ef;
   --shadow: 0 0 0 1px rgba(20, 28, 36, .07), 0 12px 40px rgba(20, 28, 36, .18);
   color: var(--ink); direction: ltr; text-align: start; line-break: strict;
-  font: 15px/1.7 system-ui, -apple-system, "Segoe UI", "PingFang SC", "Hiragino Sans GB",
-    "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC", sans-serif;
+  font: 15px/1.7 system-ui, -apple-system, "Segoe UI", "PingFang SC",
+    "Microsoft YaHei", "Noto Sans CJK SC", sans-serif;
   -webkit-font-smoothing: antialiased;
 }
 .wy.dark {
@@ -155,19 +97,16 @@
 }
 button, textarea, input { font: inherit; color: inherit; letter-spacing: inherit; }
 button { background: none; border: 0; padding: 0; margin: 0; cursor: pointer; text-align: inherit; }
-button:disabled { cursor: default; }
 :focus { outline: none; }
 :focus-visible { outline: 2px solid var(--tone); outline-offset: 2px; }
 svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColor;
   stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
-.flip { transform: rotate(180deg); }
+[data-rating=down] svg { transform: rotate(180deg); }
 h2, h3, p, blockquote, ol { margin: 0; padding: 0; font: inherit; }
 ol { list-style: none; }
 a { color: var(--tone); text-decoration: none; }
 a:hover { text-decoration: underline; text-underline-offset: 3px; }
 .hidden { display: none !important; }
-.sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
-  white-space: nowrap; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; }
 
 .launch {
@@ -212,84 +151,78 @@ a:hover { text-decoration: underline; text-underline-offset: 3px; }
 .log { flex: 1; min-height: 0; overflow-y: auto; overscroll-behavior: contain; padding: 18px;
   scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
 .log:focus-visible { outline-offset: -3px; }
-.hello h3 { font-size: 19px; line-height: 1.5; font-weight: 600; margin: 6px 0 4px; }
-.hello p { color: var(--soft); }
+.hello h3 { font-size: 19px; line-height: 1.5; font-weight: 600; }
 .chips { display: flex; flex-direction: column; align-items: flex-start; gap: 8px; }
-.label { color: var(--soft); font-size: 13px; margin: 18px 0 8px; }
-.chips button { max-width: 100%; padding: 6px 13px; border: 1px solid var(--line);
+.busy, .label, .said, .searched, .note, .declined p, summary, .quote, .passages .text { color: var(--soft); }
+.label { font-size: 13px; margin: 18px 0 8px; }
+.searched { font-size: 13px; margin-bottom: 4px; }
+.chip { max-width: 100%; padding: 6px 13px;
   border-radius: 17px; line-height: 1.5; overflow-wrap: anywhere; }
-.chips button:hover { border-color: var(--tone); color: var(--tone); }
+.chip:hover { border-color: var(--tone); color: var(--tone); }
 
 .turn + .turn { margin-top: 26px; }
 .asked { width: fit-content; max-width: 86%; margin: 0 0 14px auto; padding: 8px 14px;
   background: var(--raised); border-radius: 14px 14px 4px 14px; line-height: 1.6;
   max-height: 12em; overflow-y: auto; }
-.busy { color: var(--soft); }
-.busy::after { content: ""; display: inline-block; width: 1.4em; text-align: start;
-  animation: dots 1.2s steps(1) infinite; }
-@keyframes dots { 0% { content: ""; } 25% { content: "·"; } 50% { content: "··"; }
-  75% { content: "···"; } }
+.busy { animation: pulse .8s ease-in-out infinite alternate; }
+@keyframes pulse { to { opacity: .45; } }
 .short { font-size: 20px; line-height: 1.5; font-weight: 600; margin-bottom: 6px; }
 .short.long { font-size: 16px; line-height: 1.65; }
-.searched { color: var(--soft); font-size: 13px; margin-bottom: 4px; }
-.cite { display: inline-block; min-width: 20px; padding: 0 5px; margin: 0 2px; border-radius: 6px;
-  background: var(--raised); color: var(--tone); font-size: 12px; line-height: 20px;
-  font-weight: 600; text-align: center; text-indent: 0; vertical-align: 1px; }
-.cite:hover, .cite.on { background: var(--tone); color: var(--paper); }
+.cite, .number { min-width: 20px; padding: 0 5px; border-radius: 6px; background: var(--raised);
+  color: var(--tone); font-size: 12px; line-height: 20px; font-weight: 600; text-align: center; }
+.cite { display: inline-block; margin: 0 2px; vertical-align: 1px; }
+.cite:hover { background: var(--tone); color: var(--paper); }
 .unsupported { text-decoration: underline dotted var(--bad) 2px; text-underline-offset: 4px; }
-.flag { color: var(--bad); font-size: 12px; white-space: normal; }
+.flag { color: var(--bad); font-size: 12px; margin: 0 6px; }
 
-.sources { margin-top: 6px; }
-.card { border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+.chip, .card, details, .small, .comment input, .box { border: 1px solid var(--line); }
+.card { scroll-margin: 16px; border-radius: 10px; overflow: hidden; }
 .card + .card { margin-top: 8px; }
 .card.on { border-color: var(--tone); }
 .line { display: flex; align-items: stretch; }
 .show { flex: 1; min-width: 0; display: flex; gap: 10px; padding: 9px 4px 9px 12px; }
 .show:focus-visible, .goto:focus-visible { outline-offset: -2px; border-radius: 9px; }
 .show:hover, .goto:hover { background: var(--raised); text-decoration: none; }
-.number { flex: none; width: 20px; height: 20px; margin-top: 2px; border-radius: 6px;
-  background: var(--raised); color: var(--tone); font-size: 12px; line-height: 20px;
-  font-weight: 600; text-align: center; }
+.number { flex: none; height: 20px; margin-top: 2px; }
 .name { min-width: 0; line-height: 1.5; overflow-wrap: anywhere; }
 .name b { font-weight: 500; }
 .name small { display: block; color: var(--soft); font-size: 13px; }
 .goto { flex: none; display: flex; align-items: center; padding: 0 12px; font-size: 13px; gap: 4px; }
 .goto svg { width: 15px; height: 15px; }
 .quote { padding: 10px 14px 12px 42px; border-top: 1px solid var(--line); font-size: 14px;
-  color: var(--soft); max-height: 15em; overflow-y: auto; }
+  max-height: 15em; overflow-y: auto; }
 .quote mark { background: var(--mark); color: var(--ink); padding: 1px 0; border-radius: 2px; }
 
 .declined { padding-left: 12px; border-left: 3px solid var(--line); }
 .declined strong { display: block; font-weight: 600; }
-.declined p { color: var(--soft); }
-details { margin-top: 12px; border: 1px solid var(--line); border-radius: 10px; }
-summary { padding: 8px 14px; cursor: pointer; color: var(--soft); font-size: 14px; }
+details { margin-top: 12px; border-radius: 10px; }
+summary { padding: 8px 14px; cursor: pointer; font-size: 14px; }
 summary:focus-visible { outline-offset: -2px; border-radius: 9px; }
 details[open] summary { border-bottom: 1px solid var(--line); }
 .passages { padding: 2px 14px 10px; font-size: 14px; }
-.passages > p { color: var(--soft); font-size: 13px; margin-top: 8px; }
 .passages li { padding: 10px 0 2px; }
+.passages .goto { padding: 2px 0; }
 .passages li + li { border-top: 1px solid var(--line); margin-top: 10px; }
-.passages .text { color: var(--soft); max-height: 9em; overflow-y: auto; margin: 2px 0; }
+.passages .text { max-height: 9em; overflow-y: auto; margin: 2px 0; }
 
 .error { padding: 10px 14px; border-radius: 10px; background: var(--bad-paper); color: var(--bad);
   overflow-wrap: anywhere; }
 .small { display: inline-flex; align-items: center; gap: 6px; margin-top: 10px; padding: 4px 12px;
-  border: 1px solid var(--line); border-radius: 15px; font-size: 14px; }
+  border-radius: 15px; font-size: 14px; }
 .small:hover { border-color: var(--tone); color: var(--tone); }
 .small svg { width: 15px; height: 15px; }
 .acts { display: flex; align-items: center; gap: 2px; margin: 6px 0 0 -8px; }
 .acts .tool { width: 32px; height: 32px; }
 .acts svg { width: 17px; height: 17px; }
-.said { color: var(--soft); font-size: 13px; margin-left: 6px; }
+.said { font-size: 13px; margin-left: 6px; }
 .comment { display: flex; gap: 8px; margin-top: 4px; }
-.comment input { flex: 1; min-width: 0; padding: 5px 11px; border: 1px solid var(--line);
+.comment input { flex: 1; min-width: 0; padding: 5px 11px;
   border-radius: 9px; background: var(--paper); font-size: 14px; }
 .comment .small { margin: 0; border-radius: 9px; }
 
 .foot { flex: none; padding: 10px 14px 8px; }
 .box { display: flex; align-items: flex-end; gap: 6px; padding: 5px 5px 5px 14px;
-  border: 1px solid var(--line); border-radius: 14px; background: var(--paper); }
+  border-radius: 14px; background: var(--paper); }
 .box:focus-within { border-color: var(--tone); }
 .box textarea { flex: 1; min-width: 0; height: 34px; max-height: 120px; padding: 4px 0; border: 0;
   resize: none; background: none; line-height: 26px; outline: none; }
@@ -297,59 +230,63 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 .go { flex: none; display: grid; place-items: center; width: 34px; height: 34px; border-radius: 10px;
   background: var(--accent); color: var(--on-accent); }
 .go:disabled { background: var(--raised); color: var(--soft); }
-.note { margin-top: 6px; color: var(--soft); font-size: 12px; text-align: center; }
+.note { margin-top: 6px; font-size: 12px; text-align: center; }
 .frame { flex: 1; min-height: 0; width: 100%; border: 0; background: var(--paper); }
 @media (forced-colors: active) {
   .launch, .go, .cite, .panel { border: 1px solid; }
-  .cite.on, .card.on { outline: 2px solid Highlight; }
 }
 @media (prefers-reduced-motion: reduce) {
   .wy, .wy * { animation: none !important; transition: none !important; }
-  .busy::after { content: "···"; }
 }`;
 
   const ICONS = {
-    chat: "M4.5 5h15v11.5h-8L7 20v-3.5H4.500zM8.500 9.200h7M8.500 12.500h4.500",
+    chat: "M4.5 5h15v11.5h-8L7 20v-3.5H4.5zM8.5 9.2h7M8.5 12.5h4.5",
     close: "M6 6l12 12M18 6L6 18",
     fresh: "M12 5v14M5 12h14",
-    send: "M12 19V5.500M6 11l6-6 6 6",
+    send: "M12 19V5.5M6 11l6-6 6 6",
     stop: "M8 8h8v8H8z",
-    thumb: "M7.500 10.500V20H4v-9.500zM7.500 10.500L11.500 3c1.500 0 2.500 1 2.500 2.500V9h4.300a2 2 0 0 1 2 2.400l-1.300 7a2 2 0 0 1-2 1.600H7.500",
-    again: "M19.500 12A7.500 7.500 0 1 1 17 6.400M19.500 3.500V8H15",
-    out: "M14 5h5v5M19 5l-8.500 8.500M17 14v5H5V7h5",
+    thumb: "M7.5 10.5V20H4v-9.5zM7.5 10.5L11.5 3c1.5 0 2.5 1 2.5 2.5V9h4.3a2 2 0 0 1 2 2.4l-1.3 7a2 2 0 0 1-2 1.6H7.5",
+    again: "M19.5 12A7.5 7.5 0 1 1 17 6.4M19.5 3.5V8H15",
+    out: "M14 5h5v5M19 5l-8.5 8.5M17 14v5H5V7h5",
   };
   const ACCENT = "#1f5c7a";
 
   // ---------------------------------------------------------------- building nodes
 
-  /** An element; attributes set to null or false are left out, functions listen to `on...`. */
+  /** An element; functions among its attributes listen to `on...`. */
   function h(tag, attributes, ...children) {
     const node = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes || {})) {
-      if (value === null || value === undefined || value === false) continue;
+    for (const [name, value] of Object.entries(attributes)) {
       if (typeof value === "function") node.addEventListener(name.slice(2), value);
-      else node.setAttribute(name, value === true ? "" : value);
+      else node.setAttribute(name, value);
     }
-    node.append(...children.filter((child) => child !== null && child !== undefined));
+    node.append(...children.filter((child) => child !== null));
     return node;
   }
 
-  function icon(name, flipped) {
+  function icon(name) {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
     svg.setAttribute("viewBox", "0 0 24 24");
     svg.setAttribute("aria-hidden", "true");
-    if (flipped) svg.setAttribute("class", "flip");
     path.setAttribute("d", ICONS[name]);
     svg.append(path);
     return svg;
   }
 
-  const tool = (name, label, onclick, more) =>
-    h("button", { type: "button", class: "tool", "aria-label": label, title: label, onclick, ...more }, icon(name));
+  const button = (className, onclick, ...children) =>
+    h("button", { type: "button", class: className, onclick }, ...children);
 
-  /** Foreign text beside ours: its direction and its overrides end where it ends. */
-  const bdi = (value) => h("bdi", {}, String(value));
+  function labelled(node, label) {
+    node.setAttribute("aria-label", label);
+    node.title = label;
+    return node;
+  }
+
+  const tool = (name, label, onclick) => labelled(button("tool", onclick, icon(name)), label);
+
+  /** Foreign text whose direction ends where it ends. */
+  const bdi = (value) => h("bdi", {}, value);
 
   const passage = (tag, className, ...children) =>
     h(tag, { class: `text ${className}`, dir: "auto" }, ...children);
@@ -369,10 +306,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
   const channels = (colour) => (colour.match(/[\d.]+/g) || []).slice(0, 3).map(Number);
 
   function luminance(rgb) {
-    const [r, g, b] = rgb.map((value) => {
-      const part = value / 255;
-      return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-    });
+    const [r, g, b] = rgb.map((value) => (value / 255) ** 2.2);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   }
 
@@ -438,10 +372,6 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       return new URL(path, this.base).href;
     }
 
-    article(id, start, end, lang) {
-      return this.url(`documents/${encodeURIComponent(id)}?start=${+start}&end=${+end}&lang=${lang}#cited`);
-    }
-
     async token(renew) {
       const known = Server.#tokens.get(this.base);
       if (known && !renew) {
@@ -450,7 +380,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       }
       const fetched = this.#newToken();
       Server.#tokens.set(this.base, fetched);
-      // A failure isn't kept: the administrator may have mended it by the next try.
+      // A failure isn't kept: it may be mended by the next try.
       fetched.catch(() => Server.#tokens.delete(this.base));
       return (await fetched).token;
     }
@@ -497,20 +427,20 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     async ask(body, { abort, take }) {
       let silent = false;
       let timer = 0;
+      const giveUp = () => {
+        silent = true;
+        abort.abort();
+      };
       const heard = () => {
         clearTimeout(timer);
-        timer = setTimeout(() => {
-          silent = true;
-          abort.abort();
-        }, SILENCE_MS);
+        timer = setTimeout(giveUp, SILENCE_MS);
       };
       try {
         heard();
         const response = await this.post("api/ask/stream", body, abort.signal);
         return await this.#read(response.body.getReader(), heard, take);
       } catch (error) {
-        if (silent) throw new Failure("silent");
-        if (error.name === "AbortError" || error instanceof Failure) throw error;
+        if (!silent && (error.name === "AbortError" || error instanceof Failure)) throw error;
         throw new Failure("broken");
       } finally {
         clearTimeout(timer);
@@ -549,10 +479,10 @@ details[open] summary { border-bottom: 1px solid var(--line); }
   }
 
   /** `text` into `parent`, with a button for each `[n]` that has a citation. */
-  function appendMarked(parent, text, button) {
+  function appendMarked(parent, text, marked) {
     let from = 0;
     for (const match of text.matchAll(/\[(\d{1,4})\]/g)) {
-      const node = button(Number(match[1]));
+      const node = marked(Number(match[1]));
       if (!node) continue;
       parent.append(text.slice(from, match.index), node);
       from = match.index + match[0].length;
@@ -561,20 +491,20 @@ details[open] summary { border-bottom: 1px solid var(--line); }
   }
 
   /** The answer's text; sentences that the citation gate found unsupported are marked as such. */
-  function answerText(text, answer, button, t) {
+  function answerText(text, answer, marked, t) {
     const body = passage("div", "body");
     let from = 0;
     for (const sentence of answer.sentences || []) {
       const at = sentence.supported === false ? text.indexOf(sentence.text, from) : -1;
       if (at < 0) continue;
-      appendMarked(body, text.slice(from, at), button);
-      const terms = (sentence.unsupported_terms || []).join("、");
-      const marked = h("span", { class: "unsupported" });
-      appendMarked(marked, sentence.text, button);
-      body.append(marked, h("span", { class: "flag" }, ` ⟨${t.unsupported}${terms && ": "}`, bdi(terms), "⟩"));
+      appendMarked(body, text.slice(from, at), marked);
+      const terms = [t.unsupported, ...(sentence.unsupported_terms || [])].join(" · ");
+      const doubtful = h("span", { class: "unsupported" });
+      appendMarked(doubtful, sentence.text, marked);
+      body.append(doubtful, h("bdi", { class: "flag" }, terms));
       from = at + sentence.text.length;
     }
-    appendMarked(body, text.slice(from), button);
+    appendMarked(body, text.slice(from), marked);
     return body;
   }
 
@@ -584,22 +514,16 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     const hit = (hits || []).find(
       (one) => one.document_id === citation.document_id && one.text.includes(quote),
     );
-    const at = hit ? hit.text.indexOf(quote) : 0;
-    const before = hit ? hit.text.slice(0, at) : "";
-    const after = hit ? hit.text.slice(at + quote.length) : "";
-    return passage("blockquote", "quote", clipped(before, -80), h("mark", {}, quote), clipped(after, 80));
+    const text = hit ? hit.text : quote;
+    const at = text.indexOf(quote);
+    const mark = h("mark", {}, quote);
+    return passage("blockquote", "quote", text.slice(0, at), mark, text.slice(at + quote.length));
   }
 
-  /** The last (negative) or first `count` characters, whole ones, with an ellipsis. */
-  function clipped(text, count) {
-    const points = Array.from(text);
-    if (points.length <= Math.abs(count)) return text;
-    return count < 0 ? `…${points.slice(count).join("")}` : `${points.slice(0, count).join("")}…`;
-  }
-
-  function meta(item, t) {
-    const parts = [item.date, item.page ? t.page(item.page) : null].filter(Boolean);
-    return parts.length ? h("small", {}, bdi(parts.join(" · "))) : null;
+  /** Title, date and page; each as foreign text, so that none can turn the others around. */
+  function name(item, t) {
+    const facts = [item.date, item.page && filled(t.page, item.page)].filter(Boolean).join(" · ");
+    return h("span", { class: "name" }, h("b", {}, bdi(item.title || item.source)), h("small", {}, bdi(facts)));
   }
 
   // ---------------------------------------------------------------- the element
@@ -607,15 +531,17 @@ details[open] summary { border-bottom: 1px solid var(--line); }
   class WenyuanChat extends HTMLElement {
     static observedAttributes = ["data-title", "data-theme", "data-accent", "data-position"];
 
-    #root = null; // the one element in the shadow tree; null before the first connection
+    #root = null; // until the first connection
     #parts = {};
     #server = null;
-    #t = WORDS.en;
+    #t = words(1);
     #lang = "en";
     #turns = [];
     #running = null; // the turn being answered
     #context = {};
     #returnTo = null;
+    #phone = null;
+    #night = null;
     #greeted = false;
     #violation = null;
     #undo = []; // what to take back when the element leaves the page
@@ -651,17 +577,18 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       if (!this.#root || this.isOpen) return;
       this.#returnTo = document.activeElement;
       this.#show(true);
-      if (focus) (this.#phone.matches ? this.#parts.panel : this.#parts.input || this.#parts.panel).focus();
+      if (focus) this.#focus();
       if (!this.#greeted) this.#firstOpen();
       this.#emit("open");
     }
 
     close() {
       if (!this.isOpen) return;
+      const focused = this.shadowRoot.activeElement; // else the page moved on, and keeps its focus
       this.#show(false);
       const back = this.#returnTo;
       const elsewhere = back && back !== this && back !== document.body && back.isConnected;
-      (elsewhere ? back : this.#parts.launch).focus();
+      if (focused) (elsewhere ? back : this.#parts.launch).focus();
       this.#emit("close");
     }
 
@@ -683,7 +610,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       if (this.#running) this.#running.abort.abort();
     }
 
-    /** Words about the page or the reader that go with every question; null takes them back. */
+    /** What goes with every question; null takes it back. */
     setContext(context) {
       this.#context = Object.fromEntries(
         Object.entries(context || {}).map(([key, value]) => [key, String(value)]),
@@ -712,17 +639,14 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     #build() {
       const framed = this.getAttribute("data-mode") === "iframe";
-      const spoken = (this.getAttribute("data-lang") || this.closest("[lang]")?.lang || navigator.language || "en");
-      this.#lang = spoken.toLowerCase().startsWith("zh") ? "zh" : "en";
-      this.#t = WORDS[this.#lang];
+      const spoken = this.getAttribute("data-lang") || this.closest("[lang]")?.lang || navigator.language;
+      this.#lang = /^zh/i.test(spoken) ? "zh" : "en";
+      this.#t = words(this.#lang === "zh" ? 0 : 1);
       this.#server = new Server(this.getAttribute("data-base") || HERE);
       const shadow = this.attachShadow({ mode: "open" });
       dress(shadow);
-      const launch = h(
-        "button",
-        { type: "button", class: "launch", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => this.open() },
-        icon("chat"),
-      );
+      const launch = button("launch", () => this.open(), icon("chat"));
+      launch.setAttribute("aria-haspopup", "dialog");
       this.#parts = { launch, ...this.#panel(framed) };
       this.#root = h("div", { class: "wy", lang: this.#lang === "zh" ? "zh-CN" : "en" }, launch, this.#parts.panel);
       shadow.append(this.#root);
@@ -738,13 +662,11 @@ details[open] summary { border-bottom: 1px solid var(--line); }
         framed ? null : tool("fresh", t.fresh, () => this.#forget()),
         tool("close", t.close, () => this.close()),
       );
-      const log = h("div", { class: "log", role: "log", tabindex: "0", "aria-label": t.conversation, "aria-live": "polite" });
-      const panel = h(
-        "div",
-        { class: "panel hidden", role: "dialog", "aria-labelledby": "title", tabindex: "-1", onkeydown: (event) => this.#key(event) },
-        head,
-        log,
-      );
+      const live = { role: "log", "aria-live": "polite", "aria-label": t.conversation, tabindex: "0" };
+      const log = h("div", { class: "log", ...live });
+      const dialog = { role: "dialog", "aria-labelledby": "title", tabindex: "-1" };
+      const onkeydown = (event) => this.#key(event);
+      const panel = h("div", { class: "panel hidden", ...dialog, onkeydown }, head, log);
       // A page's own shortcuts must not fire while somebody types here.
       for (const name of ["keydown", "keypress", "keyup"]) {
         panel.addEventListener(name, (event) => event.stopPropagation());
@@ -760,7 +682,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const input = h("textarea", {
         rows: "1",
         maxlength: String(LONGEST),
-        "aria-label": t.question,
+        "aria-label": t.placeholder,
         placeholder: t.placeholder,
         autocomplete: "off",
         dir: "auto",
@@ -773,32 +695,30 @@ details[open] summary { border-bottom: 1px solid var(--line); }
           this.#submit();
         },
       });
-      const go = h("button", { type: "button", class: "go", onclick: () => (this.#running ? this.stop() : this.#submit()) });
-      const status = h("div", { class: "sr", role: "status" });
+      const go = button("go", () => (this.#running ? this.stop() : this.#submit()));
       const foot = h(
         "div",
         { class: "foot" },
         h("div", { class: "box" }, input, go),
         h("div", { class: "note" }, t.note),
-        status,
       );
-      return { foot, input, go, status };
+      return { foot, input, go };
     }
 
     #listen() {
-      this.#phone = window.matchMedia(PHONE);
-      const dark = window.matchMedia("(prefers-color-scheme: dark)");
+      this.#phone = matchMedia(PHONE);
+      this.#night = matchMedia("(prefers-color-scheme: dark)");
       const watch = (target, name, listener) => {
-        if (!target || !target.addEventListener) return;
+        if (!target) return;
         target.addEventListener(name, listener);
         this.#undo.push(() => target.removeEventListener(name, listener));
       };
-      watch(dark, "change", () => this.#style());
+      watch(this.#night, "change", () => this.#style());
       watch(this.#phone, "change", () => this.#style());
       // With its keyboard out, a phone shows less than 100dvh.
       watch(window.visualViewport, "resize", () => {
-        const zoomed = window.visualViewport.scale > 1.01;
-        this.#root.style.setProperty("--visible", zoomed ? "100dvh" : `${window.visualViewport.height}px`);
+        const { scale, height } = visualViewport;
+        this.#root.style.setProperty("--visible", scale > 1.01 ? "100dvh" : `${height}px`);
       });
       watch(document, "securitypolicyviolation", (event) => {
         const host = new URL(this.#server.base).origin;
@@ -808,19 +728,15 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       });
     }
 
-    #phone = { matches: false };
-
-    /** Everything that attributes and the screen decide and that may change at any time. */
+    /** What attributes and the screen decide; both may change at any time. */
     #style() {
       const { title, launch, panel, input } = this.#parts;
       const name = this.getAttribute("data-title") || this.#t.title;
       title.textContent = name;
-      launch.setAttribute("aria-label", this.#t.launch(name));
-      launch.title = name;
+      labelled(launch, `${this.#t.launch}: ${name}`);
       panel.setAttribute("aria-modal", String(this.#phone.matches));
       const theme = this.getAttribute("data-theme");
-      const night = window.matchMedia("(prefers-color-scheme: dark)").matches;
-      const dark = theme === "dark" || (theme !== "light" && night);
+      const dark = theme === "dark" || (theme !== "light" && this.#night.matches);
       this.#root.classList.toggle("dark", dark);
       this.#root.classList.toggle("left", /left/.test(this.getAttribute("data-position")));
       this.#paint(dark);
@@ -829,28 +745,21 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     #paint(dark) {
       const { style } = this.#root;
-      const probe = this.#parts.launch;
-      const tell = (colour) => {
-        probe.style.color = "";
-        probe.style.color = colour; // a value that is no colour leaves it empty
-        const found = probe.style.color && channels(getComputedStyle(probe).color);
-        probe.style.color = "";
-        return found && found.length === 3 ? found : null;
-      };
-      const accent = tell(this.getAttribute("data-accent") || ACCENT) || tell(ACCENT) || channels("31 92 122");
-      const paper = dark ? [27, 29, 32] : [255, 255, 255];
+      style.color = ACCENT;
+      style.color = this.getAttribute("data-accent") || ACCENT; // ignored where it is no colour
+      const accent = channels(getComputedStyle(this.#root).color);
+      style.color = "";
       const css = (rgb) => `rgb(${rgb.join(", ")})`;
       style.setProperty("--accent", css(accent));
       style.setProperty("--on-accent", contrast(accent, [255, 255, 255]) >= 4 ? "#fff" : "#14171a");
       style.setProperty("--tone", css(readable(accent, dark ? [38, 41, 45] : [245, 246, 247])));
-      this.#root.dataset.paper = css(paper);
     }
 
     #show(open) {
       const { panel, launch } = this.#parts;
       panel.classList.toggle("hidden", !open);
       launch.classList.toggle("hidden", open);
-      launch.setAttribute("aria-expanded", String(open));
+      launch.setAttribute("aria-expanded", open);
     }
 
     #key(event) {
@@ -863,7 +772,8 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     /** Full screen, the page behind is out of sight, so Tab stays in here. */
     #keepFocus(event) {
-      const all = this.#parts.panel.querySelectorAll("button:enabled, a[href], textarea, input, summary, [tabindex='0'], iframe");
+      const reachable = "button:enabled, a, textarea, input, summary, iframe, [tabindex='0']";
+      const all = this.#parts.panel.querySelectorAll(reachable);
       const stops = Array.from(all).filter((node) => node.getClientRects().length);
       const [first, last] = [stops[0], stops[stops.length - 1]];
       const at = this.shadowRoot.activeElement;
@@ -885,13 +795,13 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const { panel, log } = this.#parts;
       log.replaceChildren(h("p", { class: "busy" }, "…"));
       try {
-        await this.#server.token(); // tells an unreachable server and a refused origin apart from a page
+        await this.#server.token(); // a frame can't tell why it stays empty
       } catch (error) {
         this.#frameFailed(error);
         return;
       }
       const theme = this.getAttribute("data-theme");
-      const wanted = theme === "dark" || theme === "light" ? `&__theme=${theme}` : "";
+      const wanted = /^(dark|light)$/.test(theme) ? `&__theme=${theme}` : "";
       const frame = h("iframe", { class: "frame", title: this.#parts.title.textContent });
       this.#parts.frame = frame;
       log.classList.add("hidden");
@@ -905,7 +815,6 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       this.#parts.frame = null;
       log.classList.remove("hidden");
       log.replaceChildren(this.#complaint(error, () => this.#loadFrame()));
-      this.#emit("error", { code: error.code, message: this.#explain(error), status: error.status });
     }
 
     // ---- the conversation
@@ -915,7 +824,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const label = h("div", { class: "label hidden" }, t.examples);
       const chips = h("div", { class: "chips" });
       this.#parts.log.replaceChildren(
-        h("div", { class: "hello" }, h("h3", {}, t.greeting), h("p", {}, t.intro), label, chips),
+        h("div", { class: "hello" }, h("h3", {}, t.greeting), label, chips),
       );
       const given = this.getAttribute("data-suggestions");
       let questions = (given || "").split("|").map((one) => one.trim()).filter(Boolean);
@@ -924,10 +833,8 @@ details[open] summary { border-bottom: 1px solid var(--line); }
           const response = await this.#server.call(`api/suggestions?lang=${this.#lang}`, {});
           questions = (await response.json()).suggestions || [];
         } catch (error) {
-          // Better to say it now than after somebody has written a question.
           if (!chips.isConnected) return;
           this.#parts.log.append(this.#complaint(error, () => this.#greet()));
-          this.#emit("error", { code: error.code, message: this.#explain(error), status: error.status });
           return;
         }
       }
@@ -936,16 +843,16 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     }
 
     #chips(questions) {
-      return questions.map((question) =>
-        h("button", { type: "button", dir: "auto", onclick: () => this.#fromButton(question) }, String(question)),
-      );
+      const ask = (question) => {
+        this.#focus(); // the pressed button goes away, and focus must not fall to the page
+        this.ask(question);
+      };
+      return questions.map((question) => button("chip", () => ask(question), bdi(question)));
     }
 
-    /** The button that was pressed goes away, and focus must not fall to the page. */
-    #fromButton(question) {
-      const { input, log } = this.#parts;
-      (this.#phone.matches ? log : input).focus();
-      this.ask(question);
+    /** To where the next thing is typed; on a phone that would bring up its keyboard. */
+    #focus() {
+      (this.#phone.matches ? this.#parts.panel : this.#parts.input || this.#parts.panel).focus();
     }
 
     #submit() {
@@ -966,23 +873,20 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     /** The one button beside the question sends or stops. */
     #state() {
-      const { go, input, log } = this.#parts;
+      const { go, input } = this.#parts;
       const running = Boolean(this.#running);
       const name = running ? "stop" : "send";
       if (go.dataset.does !== name) go.replaceChildren(icon(name));
       go.dataset.does = name;
-      go.setAttribute("aria-label", this.#t[name]);
-      go.title = this.#t[name];
+      labelled(go, this.#t[name]);
       go.disabled = !running && !input.value.trim();
-      log.setAttribute("aria-busy", String(running));
     }
 
     #forget() {
       this.stop();
       this.#turns = [];
-      this.#parts.status.textContent = "";
       this.#greet();
-      this.#parts.input.focus();
+      this.#focus();
     }
 
     #newTurn(question) {
@@ -990,7 +894,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       if (!this.#turns.length) log.replaceChildren();
       log.querySelectorAll(".next").forEach((node) => node.remove());
       const body = h("div", { class: "answer" });
-      const asked = h("div", { class: "asked text", dir: "auto" }, h("span", { class: "sr" }, `${this.#t.you}: `), question);
+      const asked = h("div", { class: "asked text", dir: "auto" }, question);
       const element = h("div", { class: "turn" }, asked, body);
       const turn = { question, element, body, answer: null, abort: null };
       this.#turns.push(turn);
@@ -1020,6 +924,12 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       return turn.answer;
     }
 
+    #redo(turn) {
+      this.stop();
+      this.#focus();
+      return this.#answer(turn);
+    }
+
     #request(turn) {
       const before = this.#turns.slice(0, this.#turns.indexOf(turn)).filter((one) => one.answer);
       const history = before.slice(-HISTORY).map((one) => ({ question: one.question, answer: one.answer.answer }));
@@ -1027,17 +937,17 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       return Object.keys(this.#context).length ? { ...body, context: this.#context } : body;
     }
 
-    /** Shows what arrives; hidden from screen readers, which get the finished answer once. */
+    /** Shows what arrives; screen readers get the finished answer, once. */
     #stream(turn) {
       const busy = h("div", { class: "busy" }, this.#t.searching);
       const text = document.createTextNode("");
       const body = passage("div", "streaming", text);
-      turn.body.replaceChildren(h("div", { "aria-hidden": "true" }, body, busy));
-      this.#parts.status.textContent = this.#t.searching;
+      body.setAttribute("aria-hidden", "true");
+      turn.body.replaceChildren(body, busy);
       this.#toEnd();
       return (name, value) => {
         const following = this.#atEnd();
-        if (name === "hits") busy.textContent = this.#t.reading((value.hits || []).length);
+        if (name === "hits") busy.textContent = this.#t.reading;
         if (name === "token") text.appendData(value.text);
         if (text.length) busy.textContent = "";
         if (following) this.#toEnd();
@@ -1046,27 +956,19 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     #failed(turn, error) {
       const partial = turn.body.querySelector(".streaming");
-      const retry = () => {
-        this.stop();
-        this.#parts.input.focus();
-        this.#answer(turn);
-      };
+      const retry = () => this.#redo(turn);
       const view = [];
       if (partial && partial.textContent) view.push(passage("div", "body", partial.textContent));
       if (error.name === "AbortError") {
         view.push(h("p", { class: "said" }, this.#t.stopped), this.#retryButton(retry));
       } else {
         view.push(this.#complaint(error, retry));
-        this.#emit("error", { code: error.code, message: this.#explain(error), status: error.status });
       }
       this.#replace(turn, view);
     }
 
-    /** The finished state of a turn, in the place of the streamed one. */
     #replace(turn, view) {
       const following = this.#atEnd();
-      this.#parts.status.textContent = "";
-      this.#parts.log.setAttribute("aria-busy", "false");
       turn.body.replaceChildren(...view);
       if (!following || !turn.element.isConnected) return;
       const { log } = this.#parts;
@@ -1088,24 +990,25 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     #explain(error) {
       const t = this.#t;
-      const { origin, protocol } = new URL(this.#server.base);
+      const { origin } = new URL(this.#server.base);
       const here = self.origin; // unlike location.origin, "null" in a sandboxed frame
-      const tail = error.wait ? ` ${t.wait(error.wait)}` : "";
-      if (this.#violation) return t.csp(this.#violation, origin);
-      if (error.code === "origin_not_allowed") return t.refused(here);
-      if (error.code === "unreachable") {
-        return location.protocol === "https:" && protocol === "http:" ? t.mixed(origin) : t.unreachable(here);
-      }
-      if (error.code === "broken" || error.code === "silent") return t[error.code];
-      return (error.said || t.failed(error.status || error.code || error.name)) + tail;
+      if (this.#violation) return filled(t.csp, `${this.#violation} ${origin}`);
+      if (error.code === "origin_not_allowed") return filled(t.refused, here);
+      if (error.code === "unreachable") return filled(t.unreachable, here);
+      if (error.code === "broken") return t.broken;
+      const said = error.said || filled(t.failed, error.status || error.code || error.name);
+      return error.wait ? `${said} ${filled(t.wait, error.wait)}` : said;
     }
 
+    /** Says what went wrong, to the page's scripts too, and offers to try again. */
     #complaint(error, retry) {
-      return h("div", { class: "error" }, passage("p", "", this.#explain(error)), this.#retryButton(retry));
+      const message = this.#explain(error);
+      this.#emit("error", { code: error.code || "failed", status: error.status || 0, message });
+      return h("div", { class: "error" }, passage("p", "", message), this.#retryButton(retry));
     }
 
     #retryButton(retry) {
-      return h("button", { type: "button", class: "small retry", onclick: retry }, icon("again"), this.#t.retry);
+      return button("small retry", retry, icon("again"), this.#t.retry);
     }
 
     // ---- one answer
@@ -1114,24 +1017,24 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const { answer } = turn;
       const view = [];
       if (answer.query && answer.query !== turn.question) {
-        view.push(passage("p", "searched", this.#t.asSearched(answer.query)));
+        view.push(passage("p", "searched", filled(this.#t.searched, answer.query)));
       }
       view.push(...(answer.answered ? this.#answered(answer) : this.#declined(answer)));
       view.push(this.#actions(turn));
       const next = (answer.suggestions || []).slice(0, 3);
       if (next.length) {
-        view.push(h("div", { class: "next" }, h("div", { class: "label" }, this.#t.more), h("div", { class: "chips" }, ...this.#chips(next))));
+        const label = h("div", { class: "label" }, this.#t.more);
+        view.push(h("div", { class: "next" }, label, h("div", { class: "chips" }, ...this.#chips(next))));
       }
       return view;
     }
 
     #answered(answer) {
       const cards = new Map(answer.citations.map((one) => [one.marker, this.#card(one, answer.hits)]));
-      const button = (marker) => {
+      const marked = (marker) => {
         const card = cards.get(marker);
         if (!card) return null;
-        const label = this.#t.source(marker);
-        return h("button", { type: "button", class: "cite", "aria-label": label, title: label, onclick: () => this.#reveal(card) }, String(marker));
+        return labelled(button("cite", () => this.#reveal(card), marker), `${this.#t.source} ${marker}`);
       };
       const rest = withoutShort(answer.answer, answer.short_answer);
       const view = [];
@@ -1139,7 +1042,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
         const length = answer.short_answer.length > 36 ? "short long" : "short";
         view.push(passage("p", length, answer.short_answer));
       }
-      view.push(answerText(rest, answer, button, this.#t));
+      view.push(answerText(rest, answer, marked, this.#t));
       view.push(h("div", { class: "label" }, this.#t.sources));
       view.push(h("ol", { class: "sources" }, ...cards.values()));
       return view;
@@ -1148,21 +1051,20 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     #card(citation, hits) {
       const quote = quotation(citation, hits);
       quote.classList.add("hidden");
-      const name = h("span", { class: "name" }, h("b", {}, bdi(citation.title || citation.source)), meta(citation, this.#t));
-      const show = h(
-        "button",
-        { type: "button", class: "show", "aria-expanded": "false", onclick: () => unfold(card, quote.classList.contains("hidden")) },
-        h("span", { class: "number" }, String(citation.marker)),
-        name,
-      );
+      const number = h("span", { class: "number" }, citation.marker);
+      const toggle = () => unfold(card, quote.classList.contains("hidden"));
+      const show = button("show", toggle, number, name(citation, this.#t));
+      show.setAttribute("aria-expanded", "false");
       const card = h("li", { class: "card" }, h("div", { class: "line" }, show, this.#link(citation)), quote);
       return card;
     }
 
     #link(item) {
       const t = this.#t;
-      const href = this.#server.article(item.document_id, item.start, item.end, this.#lang);
-      const label = `${t.open}: ${item.title || item.source} (${t.newTab})`;
+      const href = this.#server.url(
+        `documents/${encodeURIComponent(item.document_id)}?start=${item.start}&end=${item.end}&lang=${this.#lang}#cited`,
+      );
+      const label = `${t.open}: ${item.title || item.source}`;
       return h("a", { class: "goto", href, target: "_blank", rel: "noopener", "aria-label": label }, t.open, icon("out"));
     }
 
@@ -1170,16 +1072,8 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       this.#parts.log.querySelectorAll(".card.on").forEach((one) => one.classList.remove("on"));
       unfold(card, true);
       card.classList.add("on");
+      card.scrollIntoView({ block: "nearest" }); // the panel is fixed: the page behind stays
       card.querySelector(".show").focus({ preventScroll: true });
-      const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-      // Not scrollIntoView: it would scroll the page behind as well.
-      const { log } = this.#parts;
-      const below = card.getBoundingClientRect().bottom - log.getBoundingClientRect().bottom + 16;
-      const above = card.getBoundingClientRect().top - log.getBoundingClientRect().top - 16;
-      log.scrollBy({ top: above < 0 ? above : Math.max(0, Math.min(above, below)), behavior: calm ? "auto" : "smooth" });
-      const mark = card.querySelector("mark");
-      const quote = mark.parentNode;
-      quote.scrollTop += mark.getBoundingClientRect().top - quote.getBoundingClientRect().top - 12;
     }
 
     #declined(answer) {
@@ -1190,16 +1084,10 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const hits = (answer.hits || []).slice(0, 5);
       if (!hits.length) return view;
       const items = hits.map((hit) =>
-        h(
-          "li",
-          {},
-          h("span", { class: "name" }, h("b", {}, bdi(hit.title || hit.source)), meta(hit, t)),
-          passage("div", "", clipped(hit.text, 300)),
-          h("div", {}, this.#link(hit)),
-        ),
+        h("li", {}, name(hit, t), passage("div", "", hit.text), this.#link(hit)),
       );
-      const list = h("div", { class: "passages" }, h("p", {}, t.nearestNote), h("ol", {}, ...items));
-      return [...view, h("details", {}, h("summary", {}, t.nearest(hits.length)), list)];
+      const list = h("ol", { class: "passages" }, ...items);
+      return [...view, h("details", {}, h("summary", {}, `${t.nearest} (${hits.length})`), list)];
     }
 
     // ---- again, and thumbs
@@ -1210,19 +1098,14 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const wrap = h("div", {}, acts);
       const { answer_id: id } = turn.answer;
       if (id) {
-        const rate = (rating) => this.#rate(wrap, id, rating);
-        acts.append(
-          tool("thumb", t.up, () => rate("up"), { "aria-pressed": "false", "data-rating": "up" }),
-          tool("thumb", t.down, () => rate("down"), { "aria-pressed": "false", "data-rating": "down" }),
-        );
-        acts.lastChild.firstChild.setAttribute("class", "flip");
+        for (const rating of ["up", "down"]) {
+          const thumb = tool("thumb", t[rating], () => this.#rate(wrap, id, rating));
+          thumb.dataset.rating = rating;
+          thumb.setAttribute("aria-pressed", "false");
+          acts.append(thumb);
+        }
       }
-      const again = () => {
-        this.stop();
-        this.#parts.input.focus();
-        this.#answer(turn);
-      };
-      acts.append(tool("again", t.again, again), h("span", { class: "said", role: "status" }));
+      acts.append(tool("again", t.again, () => this.#redo(turn)), h("span", { class: "said", role: "status" }));
       return wrap;
     }
 
@@ -1239,7 +1122,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
         await this.#server.post("api/feedback", { answer_id: id, rating, comment });
       } catch {
         press(null);
-        said.textContent = t.feedbackFailed;
+        said.textContent = t.unsent;
         return;
       }
       said.textContent = t.thanks;
@@ -1251,19 +1134,22 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const input = h("input", { type: "text", maxlength: "1000", "aria-label": t.comment, placeholder: t.comment });
       const submit = () => {
         if (!input.value.trim()) return;
-        this.#parts.input.focus();
+        this.#focus();
         send(input.value.trim());
       };
       input.addEventListener("keydown", (event) => {
         if (event.key === "Enter" && !event.isComposing && event.keyCode !== 229) submit();
       });
-      return h("div", { class: "comment" }, input, h("button", { type: "button", class: "small", onclick: submit }, t.commentSend));
+      return h("div", { class: "comment" }, input, button("small", submit, t.submit));
     }
   }
 
   function unfold(card, open) {
-    card.querySelector(".quote").classList.toggle("hidden", !open);
+    const quote = card.querySelector(".quote");
+    quote.classList.toggle("hidden", !open);
     card.querySelector(".show").setAttribute("aria-expanded", String(open));
+    const mark = quote.querySelector("mark");
+    quote.scrollTop += mark.getBoundingClientRect().top - quote.getBoundingClientRect().top - 36;
   }
 
   // ---------------------------------------------------------------- onto the page

@@ -1,0 +1,71 @@
+"""How many questions are answered at once, and how many may wait."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from rag.errors import BusyError
+
+_Item = TypeVar("_Item")
+_Value = TypeVar("_Value")
+
+
+class Gate:
+    """Lets `workers` questions through to threads of their own; `waiting` more may queue."""
+
+    def __init__(self, workers: int, waiting: int) -> None:
+        self._admitted = CapacityLimiter(workers)
+        # Its own threads: uploads and page files must not wait behind questions.
+        self._threads = CapacityLimiter(workers)
+        self._waiting = waiting
+
+    @property
+    def depth(self) -> int:
+        """Questions being answered or waiting."""
+        statistics = self._admitted.statistics()
+        return statistics.borrowed_tokens + statistics.tasks_waiting
+
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
+        """Wait for a turn. Raises BusyError at once when too many wait."""
+        statistics = self._admitted.statistics()
+        full = statistics.borrowed_tokens >= statistics.total_tokens
+        if full and statistics.tasks_waiting >= self._waiting:
+            raise BusyError(
+                f"the service is busy; ask again in {BusyError.retry_s} s",
+                f"服务繁忙，请在 {BusyError.retry_s} 秒后再试",
+            )
+        # On behalf of an object: an async generator may be closed by another task.
+        borrower = object()
+        await self._admitted.acquire_on_behalf_of(borrower)
+        try:
+            yield
+        finally:
+            self._admitted.release_on_behalf_of(borrower)
+
+    async def run(self, call: Callable[[], _Value]) -> _Value:
+        """The result of a blocking call."""
+        async with self.admitted():
+            return await to_thread.run_sync(call, limiter=self._threads)
+
+    async def iterate(self, open_: Callable[[], Iterator[_Item]]) -> AsyncGenerator[_Item]:
+        """The items of a blocking iterator, which is closed when the reader goes away."""
+        async with self.admitted():
+            items = await to_thread.run_sync(open_, limiter=self._threads)
+            done = object()
+            try:
+                while True:
+                    item = await to_thread.run_sync(next, items, done, limiter=self._threads)
+                    if item is done:
+                        return
+                    yield item  # type: ignore[misc]  # not the sentinel
+            finally:
+                close = getattr(items, "close", None)
+                if close is not None:
+                    with anyio.CancelScope(shield=True):
+                        await to_thread.run_sync(close, limiter=self._threads)

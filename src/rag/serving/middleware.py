@@ -1,0 +1,144 @@
+"""Around every request: who may come in, and the headers every reply carries.
+
+Plain ASGI: Starlette's convenience class for middleware would hold streams back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rag.serving.access import ADMIN_HEADER, NO_ADMIN, TOKEN_HEADER, Access, Refusal
+from rag.serving.replies import error_response, lang_of
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/widget.js", "/widget/demo.js", "/favicon.ico"})
+TOKEN_PATH = "/api/widget/token"
+WIDGET_PATHS = frozenset({"/api/ask", "/api/ask/stream", "/api/feedback", "/api/suggestions"})
+NO_UPLOAD = Refusal(
+    403, "uploads_elsewhere", "upload articles with POST /api/documents",
+    "请用 POST /api/documents 上传文章",
+)  # fmt: skip
+CORS_HEADERS = ("Content-Type", TOKEN_HEADER, "Accept-Language")
+
+
+class SecurityHeaders:
+    """The headers without which a page could load from, send to or be framed by another host."""
+
+    def __init__(self, app: ASGIApp, origins: frozenset[str]) -> None:
+        self._app = app
+        self._policy = content_security_policy(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = self._policy
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+                headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def content_security_policy(origins: frozenset[str]) -> str:
+    """Nothing from, and nothing to, another host; frames only in the allowed origins' pages."""
+    ancestors = " ".join(["'self'", *sorted(origins)])
+    return "; ".join(
+        (
+            "default-src 'self'",
+            "script-src 'self' 'unsafe-inline'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "form-action 'none'",
+            "base-uri 'self'",
+            "object-src 'none'",
+            f"frame-ancestors {ancestors}",
+        )
+    )
+
+
+class Guard:
+    """Lets a request in or refuses it; `scope["state"]` then says who it comes from."""
+
+    def __init__(
+        self, app: ASGIApp, access: Access, prefix: str, refused: Callable[[str], None]
+    ) -> None:
+        self._app = app
+        self._access = access
+        self._prefix = prefix
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        found = self._judge(scope, headers)
+        if isinstance(found, Refusal):
+            self._refused(found.code)
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await error_response(found, lang_of(headers))(scope, receive, send)
+            return
+        client, widget = found
+        scope.setdefault("state", {}).update(client=client, widget=widget)
+        await self._app(scope, receive, send)
+
+    def _judge(self, scope: Scope, headers: Headers) -> tuple[str, bool] | Refusal:
+        """`(client, whether a widget asks)`, or why not."""
+        path = scope["path"].removeprefix(self._prefix)
+        peer = scope["client"][0] if scope.get("client") else ""
+        if path in OPEN_PATHS:
+            return peer, False
+        origin = self._access.origin(headers, peer)
+        if origin == "foreign" and scope.get("method") not in ("GET", "HEAD"):
+            return foreign(headers.get("origin", ""))
+        identity = self._access.identity(headers, peer)
+        if path.startswith("/api/documents") and scope.get("method") in ("POST", "DELETE"):
+            # Before the body is read: nobody else may fill the disk.
+            if not self._access.is_admin(headers.get(ADMIN_HEADER)):
+                return NO_ADMIN
+        elif path.startswith("/gradio_api/upload"):
+            return NO_UPLOAD
+        if origin != "allowed":
+            return identity if isinstance(identity, Refusal) else (identity, False)
+        if path == TOKEN_PATH:
+            return self._access.address(headers, peer), True
+        if path in WIDGET_PATHS:
+            token = headers.get(TOKEN_HEADER)
+            refusal = self._access.check_token(token, headers.get("origin"))
+            return refusal or (self._access.address(headers, peer), True)
+        # Another site's page may not read the rest, unless whoever wrote it holds a key.
+        if self._access.closed and not isinstance(identity, Refusal):
+            return identity, False
+        return foreign(headers.get("origin", ""))
+
+
+def foreign(origin: str) -> Refusal:
+    """A page of another origin that isn't on the list, or wants what isn't for pages."""
+    shown = origin[:200]
+    return Refusal(
+        403, "origin_not_allowed",
+        f"pages of {shown} may not use this; add the origin to server.allowed_origins",
+        f"不允许来自 {shown} 的页面访问；请把它加入 server.allowed_origins",
+    )  # fmt: skip
+
+
+__all__ = [
+    "ADMIN_HEADER",
+    "CORS_HEADERS",
+    "Guard",
+    "SecurityHeaders",
+    "content_security_policy",
+    "foreign",
+]

@@ -1,0 +1,110 @@
+"""What page, API and widget have in common: ask, remember, rate, count."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+
+from rag.assembly import LiveAssistant
+from rag.config import Settings
+from rag.errors import Lang, RagError
+from rag.serving.access import Access
+from rag.serving.feedback import FILE_NAME, FeedbackStore, Given, Rating
+from rag.serving.gate import Gate
+from rag.serving.library import Library
+from rag.serving.metrics import Metrics
+from rag.serving.suggestions import Suggestions
+from rag.types import Answer, Event, Turn
+
+_REMEMBERED = 2000  # answers that can still be rated
+
+
+class Service:
+    """One server's parts. Raises ConfigError, ModelError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.live = LiveAssistant(settings)
+        self.access = Access(settings.server)
+        self.gate = Gate(settings.server.concurrency, settings.server.queue)
+        self.metrics = Metrics()
+        self.library = Library(settings, self.live)
+        self.suggestions = Suggestions(self.live)
+        self._feedback = FeedbackStore(settings.index.dir / FILE_NAME)
+        self._given: OrderedDict[str, Given] = OrderedDict()
+        self._lock = threading.Lock()
+        self._watch()
+
+    def _watch(self) -> None:
+        def counted(name: str) -> float:
+            return getattr(self.live.get().stats(), name) if self.live.ready else 0.0
+
+        watch = self.metrics.watch
+        watch("wenyuan_queue_depth", "Questions asked and not answered yet",
+              lambda: float(self.gate.depth))  # fmt: skip
+        watch("wenyuan_index_documents", "Articles in the index", lambda: counted("documents"))
+        watch("wenyuan_index_passages", "Passages in the index", lambda: counted("chunks"))
+
+    async def ask(
+        self, question: str, history: Sequence[Turn], context: Mapping[str, str]
+    ) -> Given:
+        """An answer, remembered. Raises RagError, BusyError among them."""
+        try:
+            answer = await self.gate.run(lambda: self.live.get().ask(question, history=history))
+        except RagError:
+            self.metrics.failed()
+            raise
+        return self._remember(answer, history, context)
+
+    async def stream(
+        self, question: str, history: Sequence[Turn], context: Mapping[str, str]
+    ) -> AsyncGenerator[Event | Given]:
+        """The events of an answer; what is remembered of it comes last, in the Answer's place."""
+
+        def opened() -> Iterator[Event]:
+            return self.live.get().ask_stream(question, history=history)
+
+        try:
+            # Closed with this one: that is what cancels a language model's call.
+            async with aclosing(self.gate.iterate(opened)) as events:
+                async for event in events:
+                    if isinstance(event, Answer):
+                        yield self._remember(event, history, context)
+                    else:
+                        yield event
+        except RagError:
+            self.metrics.failed()
+            raise
+
+    def _remember(
+        self, answer: Answer, history: Sequence[Turn], context: Mapping[str, str]
+    ) -> Given:
+        self.metrics.answered(answer)
+        given = Given(secrets.token_hex(8), answer, tuple(history), dict(context))
+        with self._lock:
+            self._given[given.id] = given
+            while len(self._given) > _REMEMBERED:
+                self._given.popitem(last=False)
+        return given
+
+    def knows(self, answer_id: str) -> bool:
+        """Whether this answer can still be rated."""
+        with self._lock:
+            return answer_id in self._given
+
+    def rate(self, answer_id: str, rating: Rating, comment: str) -> None:
+        """Keep what someone thought of an answer; KeyError for one that can't be rated.
+
+        Raises StorageError.
+        """
+        with self._lock:
+            given = self._given[answer_id]
+        self._feedback.add(given, rating, comment)
+        self.metrics.rated(rating)
+
+    def follow_ups(self, given: Given, lang: Lang) -> list[str]:
+        """Questions that could come next and that have an answer."""
+        return self.suggestions.after(given.answer, given.history, lang)
