@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rag.cli.base import cli, index_option, lang, say, with_index
+from rag.cli.indexing import DEFAULT_ARTICLES
 from rag.cli.indexing import progress_bar as indexing_bar
 from rag.config import Settings
 from rag.errors import ConfigError
@@ -116,17 +117,24 @@ def run(
     """Ask the gold questions and judge the answers."""
     from rag.evaluation import load_run, summarise
     from rag.evaluation.compare import compare
-    from rag.evaluation.gate import check_gate, read_gate
+    from rag.evaluation.gate import check_gate, read_gate, unchecked
 
     sets = [_sampled(one, sample) for one in _open_sets(gold)]
     if gate is not None:
         read_gate(gate)  # a gate that can't be read is no reason to wait for
     before = load_run(other, out) if other is not None else None
-    with _system(with_index(settings, index_dir), sets, corpus, limit) as system:
+    settings = with_index(settings, index_dir)
+    if index_dir is None and not corpus and _nothing_indexed(settings):
+        corpus = (DEFAULT_ARTICLES,)
+    with _system(settings, sets, corpus, limit) as system:
+        if not gold:
+            sets = [one for one in sets if _is_about(system, one)]
         result = _run(system, sets, name)
     summaries = summarise(result.records)
     comparison = compare(before, result) if before is not None else None
     checks = check_gate(gate, summaries) if gate is not None else ()
+    for place in unchecked(gate, summaries) if gate is not None else ():
+        say(f"gate: [{place}] isn't checked, no such set was asked", f"门槛：未检查 [{place}]")
     _save(result, summaries, comparison, checks, out)
     _print(result, summaries, comparison, checks, as_json=as_json)
     return 0 if all(check.held for check in checks) else 1
@@ -150,6 +158,37 @@ def _open_sets(paths: Sequence[Path]) -> list[GoldSet]:
                 f"有两个题集都名为 {name}，请重命名其中一个文件",
             )
     return sets
+
+
+def _nothing_indexed(settings: Settings) -> bool:
+    """Whether there is no index yet but there are articles, as on a fresh clone."""
+    from rag.assembly import backend_of, embedder_of
+    from rag.errors import NoIndexError
+
+    if not DEFAULT_ARTICLES.is_dir():
+        return False
+    try:
+        backend_of(settings, embedder_of(settings)).snapshot()
+    except NoIndexError:
+        say(
+            f"there is no index yet; measuring over {DEFAULT_ARTICLES}/",
+            f"还没有索引，改用 {DEFAULT_ARTICLES}/ 评测",
+        )
+        return True
+    return False
+
+
+def _is_about(system: System, gold_set: GoldSet) -> bool:
+    """Whether the index has any article that a set names; sets that name none are about any."""
+    wanted = {document for gold in gold_set.questions for document in gold.documents}
+    if not wanted or any(system.assistant.document(document) for document in wanted):
+        return True
+    name = gold_set.name
+    say(
+        f"{name}: left out, its articles aren't in this index; name it to ask it all the same",
+        f"{name}：已跳过，其文章不在当前索引中；如仍要评测请指定该文件",
+    )
+    return False
 
 
 def _sampled(gold_set: GoldSet, count: int | None) -> GoldSet:
@@ -232,10 +271,13 @@ def _save(
 ) -> None:
     from rag.evaluation import save_run
     from rag.evaluation.record import write_text
+    from rag.evaluation.report import report_html
 
     save_run(result, out / f"{result.name}.json")
     write_text(out / f"{result.name}.md", _markdown(result, summaries, comparison, checks))
-    say(f"saved: {out / result.name}.json, .md", f"已保存：{out / result.name}.json、.md")
+    page = out / f"{result.name}.html"
+    write_text(page, report_html(result, summaries, comparison, checks, lang()))
+    say(f"report: {page} (beside it .md and .json)", f"报告：{page}（同处有 .md 和 .json）")
 
 
 def _print(

@@ -39,6 +39,11 @@ class Difference:
     def delta(self) -> float:
         return self.after - self.before
 
+    @property
+    def changed(self) -> bool:
+        """Whether any question is better or worse."""
+        return bool(self.gained or self.lost)
+
 
 @dataclass(frozen=True, slots=True)
 class Flip:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import ConfigError
-from rag.evaluation.summary import METRICS, Group, Summary
+from rag.evaluation.summary import ALL, METRICS, Group, Summary
 
 _LATENCIES = {"latency_p50_ms": 0, "latency_p95_ms": 1}
 _GROUPS = ("tags", "langs")
@@ -65,25 +65,33 @@ def read_gate(path: Path) -> dict[str, object]:
 
 
 def check_gate(path: Path, summaries: Mapping[str, Summary]) -> tuple[Check, ...]:
-    """Every threshold of the file against the run. Raises ConfigError.
+    """Every threshold of the file that the run can be held to. Raises ConfigError.
 
-    A set or figure that doesn't exist is an error: a gate that is never checked holds nothing.
+    Tables of sets that weren't asked are passed over (`unchecked` names them), so that one file
+    serves several runs; when that leaves none, or a figure or tag doesn't exist, it is an error:
+    a gate that checks nothing holds nothing.
     """
     checks: list[Check] = []
     for name, table in read_gate(path).items():
         summary = summaries.get(name)
-        if summary is None and name == "all" and len(summaries) == 1:
+        if summary is None and name == ALL:
             summary = next(iter(summaries.values()))
-        if summary is None:
-            names = ", ".join(summaries)
-            raise _wrong(
-                path,
-                name,
-                f"is no set of this run, which has {names}; mend the gate or add the set",
-                f"不在本次评测的题集中（{names}），请修改阈值文件或加入该题集",
-            )
-        checks += _table(path, name, table, summary)
+        if summary is not None:
+            checks += _table(path, name, table, summary)
+    if not checks:
+        names = ", ".join(summaries)
+        raise _wrong(
+            path,
+            "",
+            f"has no threshold for the sets of this run ({names}); add a table [{names}]",
+            f"没有针对本次题集（{names}）的阈值，请加上 [{names}] 一节",
+        )
     return tuple(checks)
+
+
+def unchecked(path: Path, summaries: Mapping[str, Summary]) -> list[str]:
+    """The tables of a gate file that this run has no set for."""
+    return [name for name in read_gate(path) if name not in summaries and name != ALL]
 
 
 def _table(path: Path, place: str, table: object, summary: Summary) -> Iterator[Check]:
@@ -125,7 +133,8 @@ def _checks(path: Path, place: str, table: Mapping[str, object], group: Group) -
 
 
 def _wrong(path: Path, place: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(f"{path}: {place} {en}".replace(":  ", ": "), f"{path}：{place} {zh}")
+    at = f"{place} " if place else ""
+    return ConfigError(f"{path}: {at}{en}", f"{path}：{at}{zh}")
 
 
-__all__ = ["Check", "check_gate", "read_gate"]
+__all__ = ["Check", "check_gate", "read_gate", "unchecked"]

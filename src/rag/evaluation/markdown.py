@@ -6,49 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from rag.errors import Lang
 from rag.evaluation.compare import Comparison, Difference
+from rag.evaluation.diagnosis import OUTCOMES, outcomes
 from rag.evaluation.gate import Check
-from rag.evaluation.record import Run
-from rag.evaluation.summary import METRICS, Figure, Group, Summary
+from rag.evaluation.record import Record, Run
+from rag.evaluation.strings import text
+from rag.evaluation.summary import ALL, METRICS, Figure, Group, Summary
 
 _BY_GROUP = ("accepted", "rejection", "recall@5", "f1")
 _FLIPS = 30
-_TEXT = {
-    "figure": ("figure", "指标"),
-    "questions": ("questions", "问题数"),
-    "latency": ("latency p50 / p95, ms", "耗时 p50 / p95（毫秒）"),
-    "group": ("language or tag", "语言或标签"),
-    "interval": ("In brackets: 95% bootstrap interval.", "方括号内为 95% 自助法置信区间。"),
-    "before": ("before", "之前"),
-    "after": ("after", "之后"),
-    "difference": ("difference", "差值"),
-    "p": ("p", "p"),
-    "changed": ("better / worse", "变好 / 变差"),
-    "setting": ("changed", "变化项"),
-    "flips": ("Flipped questions", "结果翻转的问题"),
-    "none": ("none", "无"),
-    "more": ("and {count} more, see the report", "另有 {count} 个，见报告"),
-    "gate": ("Gate", "门槛"),
-    "held": ("held", "达标"),
-    "missed": ("MISSED", "未达标"),
-    "compared": (
-        "{before} → {after}: {common} questions in both, {only_before} only before, "
-        "{only_after} only after.",
-        "{before} → {after}：共同问题 {common} 个，仅之前有 {only_before} 个，"
-        "仅之后有 {only_after} 个。",
-    ),
-    "system": (
-        "{documents} articles, {chunks} passages (index {index}); model {model}; commit {commit}; "
-        "{machine}; {seconds:.1f} s",
-        "{documents} 篇文章，{chunks} 个段落（索引 {index}）；模型 {model}；提交 {commit}；"
-        "{machine}；{seconds:.1f} 秒",
-    ),
-}
-
-
-def label(key: str, lang: Lang) -> str:
-    """A word of the report in the language."""
-    en, zh = _TEXT[key]
-    return zh if lang == "zh" else en
 
 
 def metric_name(name: str, lang: Lang) -> str:
@@ -60,8 +25,8 @@ def metric_name(name: str, lang: Lang) -> str:
 def run_markdown(run: Run, summaries: Mapping[str, Summary], lang: Lang) -> str:
     """Figures of every set side by side, then by language and tag, then what was measured."""
     names = list(summaries)
-    header = [label("figure", lang), *names]
-    rows = [[label("questions", lang), *(str(summaries[name].all.questions) for name in names)]]
+    header = [text("figure", lang), *names]
+    rows = [[text("questions", lang), *(str(summaries[name].all.questions) for name in names)]]
     for metric in METRICS:
         figures = [summaries[name].all.figures.get(metric) for name in names]
         if any(figures):
@@ -69,8 +34,9 @@ def run_markdown(run: Run, summaries: Mapping[str, Summary], lang: Lang) -> str:
     stages = dict.fromkeys(stage for name in names for stage in summaries[name].all.latency)
     for stage in stages:
         cells = [_milliseconds(summaries[name].all, stage) for name in names]
-        rows.append([f"{stage}: {label('latency', lang)}", *cells])
-    parts = [f"# {run.name}", _table(header, rows), label("interval", lang)]
+        rows.append([f"{stage}: {text('latency', lang)}", *cells])
+    parts = [f"# {run.name}", _table(header, rows), text("interval", lang)]
+    parts.append(_table([text("outcome", lang), *names], _outcomes(run, names, lang)))
     parts += [
         f"## {name}\n\n{_groups(summaries[name], lang)}"
         for name in run.sets
@@ -82,7 +48,9 @@ def run_markdown(run: Run, summaries: Mapping[str, Summary], lang: Lang) -> str:
 def comparison_markdown(comparison: Comparison, lang: Lang) -> str:
     """What changed, the differences with their significance, and the flips."""
     parts = [
-        label("compared", lang).format(
+        text(
+            "compared",
+            lang,
             before=comparison.before,
             after=comparison.after,
             common=comparison.common,
@@ -92,12 +60,16 @@ def comparison_markdown(comparison: Comparison, lang: Lang) -> str:
     ]
     if comparison.changes:
         rows = [[f"`{key}`", a, b] for key, (a, b) in comparison.changes.items()]
-        parts.append(_table([label(key, lang) for key in ("setting", "before", "after")], rows))
+        parts.append(_table([text(key, lang) for key in ("setting", "before", "after")], rows))
     keys = ("before", "after", "difference", "p", "changed")
     for name, differences in comparison.differences.items():
-        header = [f"{name}", *(label(key, lang) for key in keys)]
-        parts.append(_table(header, [difference_row(one, lang) for one in differences]))
-    parts.append(f"### {label('flips', lang)}")
+        header = [f"{name}", *(text(key, lang) for key in keys)]
+        changed = [one for one in differences if one.changed]
+        if changed:
+            parts.append(_table(header, [difference_row(one, lang) for one in changed]))
+        same = len(differences) - len(changed)
+        parts.append(f"{name}: {text('unchanged', lang, count=same)}")
+    parts.append(f"### {text('flips', lang)}")
     lines = [
         f"- {'✓' if flip.gained else '✗'} {flip.set}/{flip.id} {_cell(flip.question)}: "
         f"{_cell(flip.before)} → {_cell(flip.after)}"
@@ -105,8 +77,8 @@ def comparison_markdown(comparison: Comparison, lang: Lang) -> str:
         for flip in sorted(comparison.flips, key=lambda flip: flip.gained)[:_FLIPS]
     ]
     if len(comparison.flips) > _FLIPS:
-        lines.append(f"- {label('more', lang).format(count=len(comparison.flips) - _FLIPS)}")
-    parts.append("\n".join(lines) or label("none", lang))
+        lines.append(f"- {text('more', lang).format(count=len(comparison.flips) - _FLIPS)}")
+    parts.append("\n".join(lines) or text("none", lang))
     return "\n\n".join(parts) + "\n"
 
 
@@ -124,22 +96,45 @@ def difference_row(one: Difference, lang: Lang) -> list[str]:
 
 def gate_markdown(checks: Sequence[Check], lang: Lang) -> str:
     """Every threshold with what was measured, the missed ones first."""
-    rows = [
-        [
-            label("held" if check.held else "missed", lang),
-            check.place,
-            check.name,
-            "-" if check.value is None else f"{check.value:.3f}",
-            f"{'≤' if check.at_most else '≥'} {check.bound:g}",
-        ]
-        for check in sorted(checks, key=lambda check: check.held)
+    rows = [gate_row(check, lang) for check in sorted(checks, key=lambda check: check.held)]
+    header = ["", *(text(key, lang) for key in ("place", "figure", "measured", "wanted"))]
+    return f"### {text('gate', lang)}\n\n" + _table(header, rows) + "\n"
+
+
+def gate_row(check: Check, lang: Lang) -> list[str]:
+    """Cells of one threshold: held or not, where, figure, measured, wanted."""
+    return [
+        text("held" if check.held else "missed", lang),
+        check.place,
+        check.name,
+        "-" if check.value is None else f"{check.value:.3f}",
+        f"{'≤' if check.at_most else '≥'} {check.bound:g}",
     ]
-    return f"### {label('gate', lang)}\n\n" + _table(["", "", "", "", ""], rows) + "\n"
+
+
+def _outcomes(run: Run, names: Sequence[str], lang: Lang) -> list[list[str]]:
+    counts = [outcomes(records_of(run, name), top_k=run.top_k) for name in names]
+    return [
+        [outcome_name(key, lang), *(str(count.get(key, "-")) for count in counts)]
+        for key in OUTCOMES
+        if any(key in count for count in counts)
+    ]
+
+
+def outcome_name(key: str, lang: Lang) -> str:
+    """An outcome's name for people."""
+    en, zh = OUTCOMES[key]
+    return zh if lang == "zh" else en
+
+
+def records_of(run: Run, name: str) -> list[Record]:
+    """The records of a set, or of `all`."""
+    return [record for record in run.records if name in (record.set, ALL)]
 
 
 def _groups(summary: Summary, lang: Lang) -> str:
     shown = [name for name in _BY_GROUP if name in summary.all.figures]
-    header = [label("group", lang), label("questions", lang)]
+    header = [text("group", lang), text("questions", lang)]
     header += [metric_name(name, lang) for name in shown]
     groups = {**summary.langs, **summary.tags}
     rows = [
@@ -151,7 +146,9 @@ def _groups(summary: Summary, lang: Lang) -> str:
 
 def _system(run: Run, lang: Lang) -> str:
     own = run.fingerprint
-    return label("system", lang).format(
+    return text(
+        "system",
+        lang,
         documents=own.documents,
         chunks=own.chunks,
         index=own.index_sha,
@@ -167,8 +164,8 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+def _cell(value: str) -> str:
+    return " ".join(value.replace("|", "\\|").split())
 
 
 def _with_interval(figure: Figure | None) -> str:
@@ -192,7 +189,9 @@ __all__ = [
     "comparison_markdown",
     "difference_row",
     "gate_markdown",
-    "label",
+    "gate_row",
     "metric_name",
+    "outcome_name",
+    "records_of",
     "run_markdown",
 ]

@@ -112,6 +112,16 @@ class Run:
     def sets(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(record.set for record in self.records))
 
+    @property
+    def top_k(self) -> int:
+        """How many passages an answer was drawn from."""
+        return int(str(self.fingerprint.config["retrieval"]["top_k"]))
+
+    @property
+    def threshold(self) -> float:
+        """The confidence below which answers were declined."""
+        return float(str(self.fingerprint.config["answering"]["threshold"]))
+
 
 _ADAPTER = TypeAdapter(Run)
 

@@ -16,7 +16,7 @@ from rag.evaluation.record import Fingerprint, Passage, Quote, Record
 from rag.retrieval import HybridRetriever
 from rag.types import Answer, Citation, Hit
 
-_PASSAGES = 5
+_PASSAGES, _PASSAGES_IF_RIGHT = 5, 2  # kept for people to look at
 _PASSAGE_LENGTH = 300
 _AROUND = 60  # characters shown before and after a quotation
 
@@ -124,7 +124,7 @@ def _record(
         first_rank=judge(gold, ranking).first if gold.answerable else None,
         measures=_measures(gold, answer, right, places),
         quotes=tuple(_quote(citation, answer.hits) for citation in answer.citations),
-        passages=_passages(gold, ranking),
+        passages=_passages(gold, ranking[: _PASSAGES_IF_RIGHT if right else _PASSAGES]),
         timings_ms=dict(answer.timings_ms),
     )
 
@@ -178,7 +178,7 @@ def _passages(gold: Gold, ranking: Sequence[Hit]) -> tuple[Passage, ...]:
             lexical_rank=hit.lexical_rank,
             dense_rank=hit.dense_rank,
         )
-        for rank, hit in enumerate(ranking[:_PASSAGES], start=1)
+        for rank, hit in enumerate(ranking, start=1)
     )
 
 
