@@ -68,7 +68,7 @@
       "本页的 Content-Security-Policy 不允许访问问答服务：请加入 #。",
       "This page's Content-Security-Policy forbids the answering service: add # to it.",
     ],
-    broken: ["回答中断了，请重试。", "The answer broke off. Please try again."],
+    broken: ["连接中断了，请重试。", "The connection broke off. Please try again."],
     failed: ["问答服务出错（#），请稍后重试。", "The answering service failed (#). Please try again later."],
     wait: ["请在 # 秒后重试。", "Please try again in # s."],
   };
@@ -84,54 +84,47 @@
 .wy {
   --paper: #fff; --raised: #f5f6f7; --ink: #1b1e22; --soft: #5c636b; --line: #e1e4e7;
   --mark: #fdf0c4; --bad: #a8281c; --bad-paper: #fdf1ef;
-  --shadow: 0 0 0 1px rgba(20, 28, 36, .07), 0 12px 40px rgba(20, 28, 36, .18);
-  color: var(--ink); direction: ltr; text-align: start; line-break: strict;
+  color: var(--ink); direction: ltr;
   font: 15px/1.7 system-ui, -apple-system, "Segoe UI", "PingFang SC",
     "Microsoft YaHei", "Noto Sans CJK SC", sans-serif;
-  -webkit-font-smoothing: antialiased;
 }
 .wy.dark {
   --paper: #1b1d20; --raised: #26292d; --ink: #e9e8e4; --soft: #a3a8ae; --line: #363a3f;
   --mark: #5a4a16; --bad: #ff9d91; --bad-paper: #38211f; color-scheme: dark;
-  --shadow: 0 0 0 1px rgba(255, 255, 255, .09), 0 12px 40px rgba(0, 0, 0, .55);
 }
-button, textarea, input { font: inherit; color: inherit; letter-spacing: inherit; }
+button, textarea, input { font: inherit; color: inherit; }
 button { background: none; border: 0; padding: 0; margin: 0; cursor: pointer; text-align: inherit; }
 :focus { outline: none; }
 :focus-visible { outline: 2px solid var(--tone); outline-offset: 2px; }
 svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColor;
   stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
 [data-rating=down] svg { transform: rotate(180deg); }
-h2, h3, p, blockquote, ol { margin: 0; padding: 0; font: inherit; }
+h2, p, blockquote, ol, h3 { margin: 0; padding: 0; font: inherit; }
 ol { list-style: none; }
 a { color: var(--tone); text-decoration: none; }
-a:hover { text-decoration: underline; text-underline-offset: 3px; }
 .hidden { display: none !important; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; }
 
 .launch {
-  position: fixed; z-index: 2147483000; right: 20px; bottom: 20px; width: 56px; height: 56px;
+  position: fixed; z-index: 2147483000; width: 56px; height: 56px;
   right: max(20px, env(safe-area-inset-right)); bottom: max(20px, env(safe-area-inset-bottom));
   border-radius: 50%; background: var(--accent); color: var(--on-accent);
-  display: grid; place-items: center; box-shadow: 0 4px 16px rgba(20, 28, 36, .28);
-  transition: transform .15s, box-shadow .15s;
+  display: grid; place-items: center; box-shadow: 0 4px 16px rgba(20, 28, 36, .2);
 }
 .launch svg { width: 26px; height: 26px; }
-.launch:hover { transform: translateY(-2px); box-shadow: 0 8px 22px rgba(20, 28, 36, .3); }
-.launch:focus-visible { outline-offset: 3px; }
+.launch:hover, .go:hover { filter: brightness(1.15); }
 
 .panel {
   position: fixed; z-index: 2147483000; right: 20px; bottom: 20px; width: 404px;
   height: min(660px, 100vh - 40px); display: flex; flex-direction: column; overflow: hidden;
-  background: var(--paper); border-radius: 14px; box-shadow: var(--shadow);
+  background: var(--paper); border-radius: 14px; box-shadow: 0 0 0 1px var(--line), 0 12px 40px rgba(20, 28, 36, .2);
   animation: rise .18s ease-out;
 }
-.left .launch { right: auto; left: 20px; left: max(20px, env(safe-area-inset-left)); }
+.left .launch { right: auto; left: max(20px, env(safe-area-inset-left)); }
 .left .panel { right: auto; left: 20px; }
 @keyframes rise { from { opacity: 0; transform: translateY(10px); } }
 @media ${PHONE} {
-  .panel, .left .panel { inset: 0; width: 100%; height: 100vh; height: 100dvh;
-    height: var(--visible, 100dvh); border-radius: 0; box-shadow: none; }
+  .panel, .left .panel { inset: 0; width: 100%; height: var(--visible, 100dvh); border-radius: 0; }
   .head { padding-top: max(10px, env(safe-area-inset-top)) !important; }
   .foot { padding-bottom: max(10px, env(safe-area-inset-bottom)) !important; }
   .head, .log, .foot { padding-left: max(16px, env(safe-area-inset-left)) !important;
@@ -148,10 +141,8 @@ a:hover { text-decoration: underline; text-underline-offset: 3px; }
 .tool:hover { background: var(--raised); color: var(--ink); }
 .tool[aria-pressed="true"] { color: var(--tone); }
 
-.log { flex: 1; min-height: 0; overflow-y: auto; overscroll-behavior: contain; padding: 18px;
-  scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
-.log:focus-visible { outline-offset: -3px; }
-.hello h3 { font-size: 19px; line-height: 1.5; font-weight: 600; }
+.log { flex: 1; min-height: 0; overflow-y: auto; overscroll-behavior: contain; padding: 18px; }
+.log:focus-visible, .show:focus-visible, .goto:focus-visible, summary:focus-visible { outline-offset: -3px; }
 .chips { display: flex; flex-direction: column; align-items: flex-start; gap: 8px; }
 .busy, .label, .said, .searched, .note, .declined p, summary, .quote, .passages .text { color: var(--soft); }
 .label { font-size: 13px; margin: 18px 0 8px; }
@@ -162,27 +153,26 @@ a:hover { text-decoration: underline; text-underline-offset: 3px; }
 
 .turn + .turn { margin-top: 26px; }
 .asked { width: fit-content; max-width: 86%; margin: 0 0 14px auto; padding: 8px 14px;
-  background: var(--raised); border-radius: 14px 14px 4px 14px; line-height: 1.6;
+  background: var(--raised); border-radius: 14px 14px 4px 14px;
   max-height: 12em; overflow-y: auto; }
 .busy { animation: pulse .8s ease-in-out infinite alternate; }
 @keyframes pulse { to { opacity: .45; } }
-.short { font-size: 20px; line-height: 1.5; font-weight: 600; margin-bottom: 6px; }
+h3, .short { font-size: 20px; line-height: 1.5; font-weight: 600; margin-bottom: 6px; }
 .short.long { font-size: 16px; line-height: 1.65; }
 .cite, .number { min-width: 20px; padding: 0 5px; border-radius: 6px; background: var(--raised);
   color: var(--tone); font-size: 12px; line-height: 20px; font-weight: 600; text-align: center; }
 .cite { display: inline-block; margin: 0 2px; vertical-align: 1px; }
 .cite:hover { background: var(--tone); color: var(--paper); }
-.unsupported { text-decoration: underline dotted var(--bad) 2px; text-underline-offset: 4px; }
+.unsupported { text-decoration: underline dotted var(--bad) 2px; }
 .flag { color: var(--bad); font-size: 12px; margin: 0 6px; }
 
 .chip, .card, details, .small, .comment input, .box { border: 1px solid var(--line); }
 .card { scroll-margin: 16px; border-radius: 10px; overflow: hidden; }
 .card + .card { margin-top: 8px; }
 .card.on { border-color: var(--tone); }
-.line { display: flex; align-items: stretch; }
+.line { display: flex; }
 .show { flex: 1; min-width: 0; display: flex; gap: 10px; padding: 9px 4px 9px 12px; }
-.show:focus-visible, .goto:focus-visible { outline-offset: -2px; border-radius: 9px; }
-.show:hover, .goto:hover { background: var(--raised); text-decoration: none; }
+.show:hover, .goto:hover { background: var(--raised); }
 .number { flex: none; height: 20px; margin-top: 2px; }
 .name { min-width: 0; line-height: 1.5; overflow-wrap: anywhere; }
 .name b { font-weight: 500; }
@@ -191,19 +181,18 @@ a:hover { text-decoration: underline; text-underline-offset: 3px; }
 .goto svg { width: 15px; height: 15px; }
 .quote { padding: 10px 14px 12px 42px; border-top: 1px solid var(--line); font-size: 14px;
   max-height: 15em; overflow-y: auto; }
-.quote mark { background: var(--mark); color: var(--ink); padding: 1px 0; border-radius: 2px; }
+mark { background: var(--mark); color: var(--ink); }
 
 .declined { padding-left: 12px; border-left: 3px solid var(--line); }
 .declined strong { display: block; font-weight: 600; }
 details { margin-top: 12px; border-radius: 10px; }
 summary { padding: 8px 14px; cursor: pointer; font-size: 14px; }
-summary:focus-visible { outline-offset: -2px; border-radius: 9px; }
 details[open] summary { border-bottom: 1px solid var(--line); }
 .passages { padding: 2px 14px 10px; font-size: 14px; }
 .passages li { padding: 10px 0 2px; }
 .passages .goto { padding: 2px 0; }
 .passages li + li { border-top: 1px solid var(--line); margin-top: 10px; }
-.passages .text { max-height: 9em; overflow-y: auto; margin: 2px 0; }
+.passages .text { max-height: 8.5em; overflow-y: auto; }
 
 .error { padding: 10px 14px; border-radius: 10px; background: var(--bad-paper); color: var(--bad);
   overflow-wrap: anywhere; }
@@ -232,12 +221,8 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 .go:disabled { background: var(--raised); color: var(--soft); }
 .note { margin-top: 6px; font-size: 12px; text-align: center; }
 .frame { flex: 1; min-height: 0; width: 100%; border: 0; background: var(--paper); }
-@media (forced-colors: active) {
-  .launch, .go, .cite, .panel { border: 1px solid; }
-}
-@media (prefers-reduced-motion: reduce) {
-  .wy, .wy * { animation: none !important; transition: none !important; }
-}`;
+@media (forced-colors: active) { .launch, .go, .cite, .panel { border: 1px solid; } }
+@media (prefers-reduced-motion: reduce) { .wy * { animation: none !important; } }`;
 
   const ICONS = {
     chat: "M4.5 5h15v11.5h-8L7 20v-3.5H4.5zM8.5 9.2h7M8.5 12.5h4.5",
@@ -412,9 +397,8 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     async #fetch(path, options) {
       let response;
       try {
-        response = await fetch(this.url(path), { credentials: "omit", ...options });
-      } catch (error) {
-        if (error.name === "AbortError") throw error;
+        response = await fetch(this.url(path), options);
+      } catch {
         throw new Failure("unreachable");
       }
       if (response.ok) return response;
@@ -424,42 +408,21 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     }
 
     /** The events of one answer through `take(name, value)`; resolves with the whole answer. */
-    async ask(body, { abort, take }) {
-      let silent = false;
-      let timer = 0;
-      const giveUp = () => {
-        silent = true;
-        abort.abort();
-      };
-      const heard = () => {
-        clearTimeout(timer);
-        timer = setTimeout(giveUp, SILENCE_MS);
-      };
-      try {
-        heard();
-        const response = await this.post("api/ask/stream", body, abort.signal);
-        return await this.#read(response.body.getReader(), heard, take);
-      } catch (error) {
-        if (!silent && (error.name === "AbortError" || error instanceof Failure)) throw error;
-        throw new Failure("broken");
-      } finally {
-        clearTimeout(timer);
-      }
-    }
-
-    async #read(reader, heard, take) {
+    async ask(body, signal, take) {
       let answer = null;
       const feed = eventReader((name, data) => {
         const value = JSON.parse(data);
-        if (name === "error") throw new Failure(value.code || "failed", { message: value.message });
+        if (name === "error") throw new Failure(value.code, { message: value.message });
         if (name === "answer") answer = value;
         else take(name, value);
       });
+      const response = await this.post("api/ask/stream", body, signal);
+      const reader = response.body.getReader();
       const decoder = new TextDecoder();
       try {
         for (;;) {
           const { done, value } = await reader.read();
-          heard();
+          take("bytes");
           feed(done ? decoder.decode() : decoder.decode(value, { stream: true }));
           if (answer) return answer;
           if (done) throw new Failure("broken");
@@ -607,24 +570,21 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     }
 
     stop() {
-      if (this.#running) this.#running.abort.abort();
+      if (this.#running) this.#running.stop(new Failure("stopped"));
     }
 
-    /** What goes with every question; null takes it back. */
+    /** What goes with every question, in the server's bounds; null takes it back. */
     setContext(context) {
-      this.#context = Object.fromEntries(
-        Object.entries(context || {}).map(([key, value]) => [key, String(value)]),
-      );
+      const pairs = Object.entries(context || {}).slice(0, 20);
+      this.#context = Object.fromEntries(pairs.map((pair) => pair.map((one) => String(one).slice(0, 200))));
     }
 
     on(name, listener) {
       this.addEventListener(`wenyuan:${name}`, listener);
-      return this;
     }
 
     off(name, listener) {
       this.removeEventListener(`wenyuan:${name}`, listener);
-      return this;
     }
 
     destroy() {
@@ -823,9 +783,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const t = this.#t;
       const label = h("div", { class: "label hidden" }, t.examples);
       const chips = h("div", { class: "chips" });
-      this.#parts.log.replaceChildren(
-        h("div", { class: "hello" }, h("h3", {}, t.greeting), label, chips),
-      );
+      this.#parts.log.replaceChildren(h("h3", {}, t.greeting), label, chips);
       const given = this.getAttribute("data-suggestions");
       let questions = (given || "").split("|").map((one) => one.trim()).filter(Boolean);
       if (given === null) {
@@ -896,7 +854,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const body = h("div", { class: "answer" });
       const asked = h("div", { class: "asked text", dir: "auto" }, question);
       const element = h("div", { class: "turn" }, asked, body);
-      const turn = { question, element, body, answer: null, abort: null };
+      const turn = { question, element, body, answer: null };
       this.#turns.push(turn);
       if (this.#turns.length > KEPT) this.#turns.shift().element.remove();
       log.append(element);
@@ -904,24 +862,41 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     }
 
     async #answer(turn) {
-      const abort = new AbortController();
-      Object.assign(turn, { abort, answer: null });
       this.#running = turn;
       this.#violation = null;
+      turn.answer = null;
       this.#state();
       this.#emit("ask", { question: turn.question });
-      const take = this.#stream(turn);
       try {
-        turn.answer = await this.#server.ask(this.#request(turn), { abort, take });
+        turn.answer = await this.#asked(turn, this.#stream(turn));
         this.#replace(turn, this.#view(turn));
         this.#emit("answer", turn.answer);
       } catch (error) {
         this.#failed(turn, error);
       } finally {
+        clearTimeout(turn.timer);
         if (this.#running === turn) this.#running = null;
         this.#state();
       }
       return turn.answer;
+    }
+
+    /** The answer, unless the turn is stopped or the server falls silent before it is there. */
+    #asked(turn, show) {
+      const abort = new AbortController();
+      const stopped = new Promise((_, reject) => {
+        turn.stop = (why) => {
+          reject(why);
+          abort.abort();
+        };
+      });
+      const take = (name, value) => {
+        clearTimeout(turn.timer);
+        turn.timer = setTimeout(turn.stop, SILENCE_MS, new Failure("broken"));
+        show(name, value);
+      };
+      take("begin");
+      return Promise.race([stopped, this.#server.ask(this.#request(turn), abort.signal, take)]);
     }
 
     #redo(turn) {
@@ -933,8 +908,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     #request(turn) {
       const before = this.#turns.slice(0, this.#turns.indexOf(turn)).filter((one) => one.answer);
       const history = before.slice(-HISTORY).map((one) => ({ question: one.question, answer: one.answer.answer }));
-      const body = { question: turn.question, history, lang: this.#lang };
-      return Object.keys(this.#context).length ? { ...body, context: this.#context } : body;
+      return { question: turn.question, history, lang: this.#lang, context: this.#context };
     }
 
     /** Shows what arrives; screen readers get the finished answer, once. */
@@ -959,7 +933,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const retry = () => this.#redo(turn);
       const view = [];
       if (partial && partial.textContent) view.push(passage("div", "body", partial.textContent));
-      if (error.name === "AbortError") {
+      if (error.code === "stopped") {
         view.push(h("p", { class: "said" }, this.#t.stopped), this.#retryButton(retry));
       } else {
         view.push(this.#complaint(error, retry));
@@ -995,8 +969,8 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       if (this.#violation) return filled(t.csp, `${this.#violation} ${origin}`);
       if (error.code === "origin_not_allowed") return filled(t.refused, here);
       if (error.code === "unreachable") return filled(t.unreachable, here);
-      if (error.code === "broken") return t.broken;
-      const said = error.said || filled(t.failed, error.status || error.code || error.name);
+      if (!error.code || error.code === "broken") return t.broken;
+      const said = error.said || filled(t.failed, error.status || error.code);
       return error.wait ? `${said} ${filled(t.wait, error.wait)}` : said;
     }
 
@@ -1084,7 +1058,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const hits = (answer.hits || []).slice(0, 5);
       if (!hits.length) return view;
       const items = hits.map((hit) =>
-        h("li", {}, name(hit, t), passage("div", "", hit.text), this.#link(hit)),
+        h("li", {}, name(hit, t), passage("div", "", hit.text.replace(/\n\s*\n/g, "\n")), this.#link(hit)),
       );
       const list = h("ol", { class: "passages" }, ...items);
       return [...view, h("details", {}, h("summary", {}, `${t.nearest} (${hits.length})`), list)];
