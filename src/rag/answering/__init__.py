@@ -1,6 +1,7 @@
 """From hits to an answer with citations, or to an honest refusal."""
 
 from rag.answering.abstention import Judge, Verdict
+from rag.answering.citations import CitationGate, Finding
 from rag.answering.evidence import Evidence, EvidenceFinder
 from rag.answering.extractive import AnswerGenerator, ExtractiveGenerator, decline
 from rag.answering.question import Question, QuestionAnalyser, Segmenter
@@ -8,9 +9,11 @@ from rag.answering.rewriting import Rewriter
 
 __all__ = [
     "AnswerGenerator",
+    "CitationGate",
     "Evidence",
     "EvidenceFinder",
     "ExtractiveGenerator",
+    "Finding",
     "Judge",
     "Question",
     "QuestionAnalyser",

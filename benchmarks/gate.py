@@ -1,0 +1,146 @@
+"""How well the citation gate tells supported sentences from faulty ones, and what it costs.
+
+    python -m benchmarks.gate [--show]
+
+tests/data/gate.jsonl has scripted answers over the sample articles in docs/, sentence by sentence
+with its fault, if any. The thresholds were set on its first half; the second was written
+afterwards and is reported by itself. `--show` prints what the gate got wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.answering import CitationGate
+from rag.assembly import embedder_of, place_list, segment
+from rag.chunking import Chunker
+from rag.config import Settings
+from rag.loaders import discover, read
+from rag.types import Hit
+
+ROOT = Path(__file__).parents[1]
+_MARKER = re.compile(r"\[(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sentence of the set and what the gate said: the kind of fault, None for a right one."""
+
+    half: int
+    text: str
+    fault: str | None
+    supported: bool
+    missing: tuple[str, ...]
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Shares of the faulty sentences that are caught, and of the right ones that are marked."""
+
+    faulty: int
+    right: int
+    caught: float
+    marked: float
+
+
+def article_hits() -> dict[str, list[Hit]]:
+    """The passages of each sample article, by the stem of its file, as indexing cuts them."""
+    chunking = Settings().chunking
+    chunker = Chunker(size=chunking.size, overlap=chunking.overlap)
+    files, _ = discover([ROOT / "docs"])
+    found: dict[str, list[Hit]] = {}
+    for batch in read(files):
+        for document in batch.documents:
+            name = Path(document.info.source).stem
+            found[name] = [
+                Hit(rank, 1.0, chunk, document.info)
+                for rank, chunk in enumerate(chunker.chunk(document), start=1)
+            ]
+    return found
+
+
+def new_gate() -> CitationGate:
+    """The gate as the product puts it together."""
+    return CitationGate(segment, place_list(), embedder_of(Settings()))
+
+
+def check(gate: CitationGate, articles: dict[str, list[Hit]]) -> tuple[list[Checked], list[float]]:
+    """Every sentence of the set, and the milliseconds that each answer took."""
+    checked: list[Checked] = []
+    spent: list[float] = []
+    for line in (ROOT / "tests/data/gate.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        hits = [hit for name in row["articles"] for hit in articles[name]]
+        started = time.perf_counter()
+        passages = gate.read(hits)
+        for sentence in row["sentences"]:
+            cited = _numbers(sentence["text"], row["articles"], articles)
+            finding = gate.check(_MARKER.sub("", sentence["text"]), cited, passages)
+            checked.append(
+                Checked(
+                    row["half"],
+                    sentence["text"],
+                    sentence["fault"],
+                    finding.supported,
+                    finding.unsupported_terms,
+                    finding.coverage,
+                )
+            )
+        spent.append(1000 * (time.perf_counter() - started))
+    return checked, spent
+
+
+def _numbers(text: str, names: Sequence[str], articles: dict[str, list[Hit]]) -> Iterator[int]:
+    """The passages of the articles that a sentence cites: [1] is the first article."""
+    for marker in _MARKER.findall(text):
+        at = int(marker) - 1
+        first = sum(len(articles[name]) for name in names[:at])
+        yield from range(first + 1, first + 1 + len(articles[names[at]]))
+
+
+def figures_of(checked: Sequence[Checked]) -> Figures:
+    """The two shares that the gate is held to."""
+    faulty = [item for item in checked if item.fault]
+    right = [item for item in checked if not item.fault]
+    return Figures(
+        faulty=len(faulty),
+        right=len(right),
+        caught=sum(not item.supported for item in faulty) / max(len(faulty), 1),
+        marked=sum(not item.supported for item in right) / max(len(right), 1),
+    )
+
+
+def main() -> None:
+    """Print the figures of both halves and of each kind of fault."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--show", action="store_true", help="print what the gate got wrong")
+    arguments = parser.parse_args()
+    gate, articles = new_gate(), article_hits()
+    check(gate, articles)  # words and passages are remembered, as in a running server
+    checked, spent = check(gate, articles)
+    for half in (1, 2):
+        of_half = [item for item in checked if item.half == half]
+        if not of_half:
+            continue
+        figures = figures_of(of_half)
+        print(f"half {half}: {figures.caught:.1%} of {figures.faulty} faulty sentences caught, "
+              f"{figures.marked:.1%} of {figures.right} right ones marked")  # fmt: skip
+        for kind in sorted({item.fault for item in of_half if item.fault}):
+            caught = [not item.supported for item in of_half if item.fault == kind]
+            print(f"    {kind}: {sum(caught)} of {len(caught)}")
+    print(f"an answer: {statistics.mean(spent):.1f} ms on average, {max(spent):.1f} ms at most")
+    for item in checked if arguments.show else ():
+        if item.supported == bool(item.fault):
+            print(f"{item.half} {item.fault} {item.coverage:.2f} {item.missing} {item.text}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""What a sentence of an answer claims: clause by clause its facts, names and content words.
+
+A fact is a figure, a date or a quotation; a name is a person, a place, an organisation or, in
+English, a proper noun. All stand in folded text, with the way back to what was written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.answering.names import LOOSE_NO, NO_NAME, NameFinder, Term, stem
+from rag.answering.numbers import Day, Figure, days, figures
+from rag.answering.question import Segmenter, is_stop
+from rag.text import Folded, Span, clause_spans, fold_with_offsets, is_cjk
+
+_QUOTES = re.compile(r"[“\"「『《‘]([^“”\"「」『』《》‘’]{2,80})[”\"」』》’]")
+_APART = re.compile(r"[\W_]+")
+# Words about the answer itself: a sentence of nothing else claims nothing.
+_META = frozenset(
+    "文章 文中 文档 资料 材料 段落 报道 原文 上文 文件 信息 内容 问题 回答 答案 根据 依据 据 按照 如下 以下 以上 上述 "
+    "显示 指出 提到 提及 表明 介绍 可见 可知 总之 综上 综上所述 总的来说 总体 因此 此外 另外 同时 其次 首先 最后 "
+    "包括 具体 情况 方面 来说 来看 而言 包含 涉及 分别 主要 其中 即 例如 比如 记载 所述 下列 提供 相关 "
+    "article articles document documents passage passages text source sources report according following "
+    "based information answer question summary summarise follows below above states says mentions namely "
+    "page newspaper said also further overall".split()
+)
+_SILENT = re.compile(
+    r"(?:没有|未|并未|没|不曾|无法|不能)[^,。;]{0,8}(?:提到|提及|说明|给出|写明|涉及|提供|介绍|记载|回答|确定|找到|包含)"
+    r"|(?:do|does|did|is|are|was)(?: not|n't)[^.;]{0,30}(?:say|state|mention|specif|give|provide|contain|describe|cover)"
+    r"|no (?:information|mention|passage|document|article)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A clause with what it claims.
+
+    `words` are its content words without figures and names; `loose` those of three characters or
+    more that the vocabulary lacks.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    days: tuple[Day, ...]
+    quotes: tuple[Term, ...]
+    places: tuple[Term, ...]
+    names: tuple[Term, ...]
+    loose: tuple[str, ...] = ()
+
+    @property
+    def claims(self) -> bool:
+        """Whether there is anything to support."""
+        return bool(self.words or self.figures or self.days or self.quotes or self.names)
+
+    @property
+    def facts(self) -> bool:
+        """Whether something in it must stand in a passage letter by letter."""
+        return bool(self.figures or self.days or self.quotes or self.places or self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence taken apart; `spans` of terms lead back to the words as written."""
+
+    written: str
+    folded: Folded
+    clauses: tuple[Clause, ...]
+    chinese: bool
+
+    def as_written(self, start: int, end: int) -> str:
+        """The words of the sentence that a folded span came from."""
+        left, right = self.folded.original_span(start, end)
+        return self.written[left:right].strip()
+
+
+class ClaimReader:
+    """Takes sentences apart; knows words and place names."""
+
+    def __init__(self, segment: Segmenter, places: frozenset[str]) -> None:
+        self._segment = segment
+        self._finder = NameFinder(segment, places)
+
+    def read(self, sentence: str) -> Claim:
+        """Never fails; a sentence about the answer itself has no clause that claims anything."""
+        folded = fold_with_offsets(sentence)
+        text = folded.text
+        chinese = is_cjk(text)
+        silent = _SILENT.search(text) is not None or _is_lead_in(text)
+        parts = clause_spans(text, 0, len(text)) if chinese else [(0, len(text))]
+        clauses = [] if silent else [self._clause(sentence, folded, span) for span in parts]
+        return Claim(sentence, folded, tuple(clauses), chinese)
+
+    def places_in(self, folded: str) -> list[Term]:
+        """The places that folded text names."""
+        return self._finder.places_in(folded)
+
+    def words(self, folded: str) -> list[str]:
+        """The distinct content words of a folded text; English ones without their endings."""
+        if not is_cjk(folded):
+            plain = (w for w in re.findall(r"[a-z][a-z'’]*[a-z]", folded) if not is_stop(w))
+            return list(
+                dict.fromkeys(stem(w) for w in plain if w not in _META and w not in NO_NAME)
+            )
+        found: dict[str, None] = {}
+        loose = ""
+        for start, end in (*self._segment(folded), (len(folded), len(folded))):
+            word = folded[start:end].strip()
+            if len(word) == 1 and is_cjk(word) and word not in LOOSE_NO and not is_stop(word):
+                loose += word
+                continue
+            if loose:
+                found.setdefault(loose)
+                loose = ""
+            if word and not is_stop(word) and any(c.isalpha() for c in word):
+                found.setdefault(word)
+        return [word for word in found if word not in _META]
+
+    def _clause(self, written: str, folded: Folded, span: Span) -> Clause:
+        start, end = span
+        text = folded.text[start:end]
+        quotes = [
+            Term(start + m.start(1), start + m.end(1), m.group(1)) for m in _QUOTES.finditer(text)
+        ]
+        left, right = folded.original_span(start, end)
+        inside = self._finder.places_in(text)
+        named = self._finder.names_in(text, written[left:right], inside)
+        places = [Term(start + t.start, start + t.end, t.text) for t in inside]
+        names = [Term(start + t.start, start + t.end, t.text) for t in named]
+        dates = [_moved_day(day, start) for day in days(text)]
+        numbers = [_moved_figure(figure, start) for figure in figures(text)]
+        words = self.words(_without(text, start, [*dates, *numbers, *places, *names, *quotes]))
+        loose = [w for w in words if len(w) > 2 and len(list(self._segment(w))) == len(w)]
+        return Clause(
+            text,
+            tuple(words),
+            tuple(numbers),
+            tuple(dates),
+            tuple(quotes),
+            tuple(places),
+            tuple(names),
+            tuple(loose),
+        )
+
+
+def _without(text: str, offset: int, taken: Sequence[Day | Figure | Term]) -> str:
+    """The text with spaces in place of what is checked by itself."""
+    chars = list(text)
+    for term in taken:
+        start, end = term.start - offset, term.end - offset
+        chars[start:end] = " " * (end - start)
+    return "".join(chars)
+
+
+def _is_lead_in(folded: str) -> bool:
+    """以下是找到的内容: announces and says nothing yet."""
+    return (
+        folded.rstrip().endswith(":") and len(folded) <= 24 and not re.search(r"\d|[“\"「]", folded)
+    )
+
+
+def squeezed(folded: str) -> str:
+    """Letters and digits alone: how quotations are compared."""
+    return _APART.sub("", folded)
+
+
+def _moved_day(day: Day, by: int) -> Day:
+    return Day(day.start + by, day.end + by, day.year, day.month, day.day)
+
+
+def _moved_figure(figure: Figure, by: int) -> Figure:
+    return Figure(figure.start + by, figure.end + by, figure.value, figure.percent, figure.group)
+
+
+__all__ = ["Claim", "ClaimReader", "Clause", "squeezed"]

@@ -1,0 +1,344 @@
+"""Which sentences of the passages carry a clause, and which of its facts none of them has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from rag.answering.claims import Claim, Clause, squeezed
+from rag.answering.evidence import match
+from rag.answering.names import Term, stem
+from rag.answering.numbers import Day, Figure
+from rag.answering.passages import Passage, Unit, among, has_word, with_short_names
+from rag.answering.question import is_stop, place_stem
+from rag.protocols import Embedder, Vectors
+from rag.text import Span
+
+# Least share of a clause's words that a sentence with its figure must have: the same figure in
+# another matter is no support.
+_RELATED = 0.3
+_AROUND = 0.7  # what counts a word that stands beside the sentence
+# Cosines between a sentence and its translation, and between two that have nothing in common.
+_SAME, _OTHER = 0.6, 0.1
+_CACHED = 5000
+_BARE = 14
+# Where an enumeration or a clause of one ends; not inside 15,000.
+_LISTED = re.compile(r"[、和与及]|,|\band\b")
+_PARTED = re.compile(r"[、和与及;]|,(?!\d{3})|\band\b")
+# Provinces stand in the names of bodies (四川振兴...) more often than they are the subject.
+_PROVINCES = frozenset(
+    "北京 天津 上海 重庆 河北 山西 辽宁 吉林 黑龙江 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 海南 四川 贵州 "
+    "云南 陕西 甘肃 青海 台湾 内蒙古 广西 西藏 宁夏 新疆 香港 澳门 中国".split()
+)
+_REPORTED = re.compile("报道|报纸|版面|newspaper|report|page")
+
+Fact = Figure | Day | Term
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What carries one clause. `missing` are facts, as written, that nothing carries."""
+
+    units: tuple[Unit, ...]
+    missing: tuple[str, ...]
+    coverage: float
+    weight: float
+
+
+class Closeness:
+    """How near two texts are in meaning; needed where they are in different languages."""
+
+    def __init__(self, embedder: Embedder | None) -> None:
+        self._embedder = embedder
+        self._cache: dict[str, Vectors] = {}
+
+    def between(self, text: str, other: str) -> float:
+        """From 0 to 1; 0 without a model."""
+        if self._embedder is None:
+            return 0.0
+        cosine = float(self._vector(text) @ self._vector(other))
+        return float(np.clip((cosine - _OTHER) / (_SAME - _OTHER), 0.0, 1.0))
+
+    def _vector(self, text: str) -> Vectors:
+        assert self._embedder is not None
+        known = self._cache.get(text)
+        if known is None:
+            if len(self._cache) >= _CACHED:
+                self._cache = {}  # a new one: another thread may be reading the old one
+            known = self._cache[text] = self._embedder.embed_passages([text])[0]
+        return known
+
+
+def support_of(
+    claim: Claim, passages: Sequence[Passage], closeness: Closeness
+) -> Iterator[Support]:
+    """The support of each clause that claims anything.
+
+    Places and years hold on from clause to clause until others are named.
+    """
+    places: tuple[Term, ...] = ()
+    days: tuple[Day, ...] = ()
+    for clause in claim.clauses:
+        places = clause.places or places
+        if not _REPORTED.search(clause.text):  # the year of a report isn't that of its facts
+            days = tuple(day for day in clause.days if day.year) or days
+        if clause.claims or clause.places:
+            yield _Clause(claim, clause, places, days, passages, closeness).support()
+        if clause.text.rstrip().endswith((";", "；")):
+            places, days = (), ()
+
+
+class _Clause:
+    """One clause with the places and years that hold for it, against all units."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        clause: Clause,
+        places: tuple[Term, ...],
+        days: tuple[Day, ...],
+        passages: Sequence[Passage],
+        closeness: Closeness,
+    ) -> None:
+        self._claim = claim
+        self._clause = clause
+        self._places = places
+        self._days = days
+        self._passages = {passage.number: passage for passage in passages}
+        self._closeness = closeness
+        self._units = [unit for passage in passages for unit in passage.units]
+        self._chinese = claim.chinese
+        self._bounds = self._marks()
+        # 6家部门、1家商会: an enumeration, whose names and figures may stand in several sentences.
+        self._listed = bool(self._bounds)
+
+    def support(self) -> Support:
+        clause = self._clause
+        weight = sum(_weight(word) for word in clause.words)
+        facts: list[Fact] = [*clause.figures, *clause.days, *clause.quotes]
+        facts += clause.names if self._listed else ()
+        if not facts and not weight and not clause.names and not clause.places:
+            return Support((), (), 1.0, 0.0)
+        usable = [unit for unit in self._units if self._in_scope(unit)]
+        if not usable:
+            return Support((), self._lacking(), 0.0, weight)
+        chosen, left = self._chosen(usable, facts)
+        missing = tuple(self._claim.as_written(fact.start, fact.end) for fact in left)
+        return Support(tuple(chosen), missing, self._coverage(chosen), weight)
+
+    def _chosen(
+        self, usable: Sequence[Unit], facts: Sequence[Fact]
+    ) -> tuple[list[Unit], list[Fact]]:
+        """The units that hold the facts, most at a time, and the facts that none holds."""
+        covered = {unit: self._coverage([unit]) for unit in usable}
+        left = list(facts)
+        chosen: list[Unit] = []
+        while left:
+            held = {unit: [fact for fact in left if self._holds(unit, fact)] for unit in usable}
+            best = max(usable, key=lambda unit: (len(held[unit]), covered[unit]))
+            if not held[best]:
+                break
+            chosen.append(best)
+            left = [fact for fact in left if fact not in held[best]]
+        return chosen or [max(usable, key=lambda unit: covered[unit])], left
+
+    def _holds(self, unit: Unit, fact: Fact) -> bool:
+        if isinstance(fact, Figure):
+            return any(
+                fact.agrees(other)
+                and self._belongs(governed)
+                and self._related(unit, fact)
+                and not self._other_matter(unit, fact, other)
+                for other, governed in zip(unit.figures, unit.governed, strict=True)
+            )
+        if isinstance(fact, Day):
+            return self._dated(unit, fact) and self._related(unit, fact)
+        return self._quotes(unit, fact) if fact in self._clause.quotes else self._names(unit, fact)
+
+    def _related(self, unit: Unit, fact: Fact) -> bool:
+        """Whether a unit has enough of the words that stand around a figure or date."""
+        words = self._words_around(fact)
+        if not words:
+            return True
+        if unit.chinese != self._chinese:
+            return self._closeness.between(self._claim.folded.text, unit.folded) >= _RELATED
+        # A figure that stands alone (**38 and 4.**) is explained by what stands beside it.
+        around = unit.near if len(unit.folded) <= _BARE else unit.headed
+        found = sum(_weight(word) * self._has(word, unit, around) for word in words)
+        return found >= _RELATED * sum(map(_weight, words))
+
+    def _words_around(self, fact: Fact) -> Sequence[str]:
+        """The words of the part of an enumeration that a fact stands in, else of its clause."""
+        start, end = self._segment(fact)
+        text = self._claim.folded.text[start:end]
+        words = [word for word in self._clause.words if word in text]
+        return words or self._clause.words
+
+    def _segment(self, fact: Fact) -> Span:
+        """The part of the clause between enumeration marks that a fact stands in."""
+        left = max((mark for mark in self._bounds if mark < fact.start), default=0)
+        end = len(self._claim.folded.text)
+        return left, min((mark for mark in self._bounds if mark >= fact.end), default=end)
+
+    def _marks(self) -> list[int]:
+        """Where enumeration marks part the clause's figures from each other."""
+        starts = [figure.start for figure in self._clause.figures]
+        marks = [mark.start() for mark in _LISTED.finditer(self._claim.folded.text)]
+        return [mark for mark in marks if starts and starts[0] < mark < starts[-1]]
+
+    def _other_matter(self, unit: Unit, fact: Figure, other: Figure) -> bool:
+        """Whether the unit has what the claim counts, but with another figure.
+
+        That is so where more of the claim's words stand in parts of the unit that have figures
+        of their own than in this figure's part, counting words that stand in one part only.
+        """
+        if unit.chinese != self._chinese:
+            return False
+        if not self._chinese and self._counts_another(unit, fact, other):
+            return True
+        mine, rivals = _parts(unit, other, self._clause.figures)
+        own = against = 0.0
+        for word in self._words_around(fact):
+            inside, outside = self._in(word, mine), any(self._in(word, part) for part in rivals)
+            own += _weight(word) * (inside and not outside)
+            against += _weight(word) * (outside and not inside)
+        return against > own
+
+    def _counts_another(self, unit: Unit, fact: Figure, other: Figure) -> bool:
+        """63 member units: the unit has member units, but not after its 63."""
+        after = re.match(r"[\s-]*([a-z][a-z'’]*[a-z])", self._claim.folded.text[fact.end :])
+        noun = stem(after.group(1)) if after and not is_stop(after.group(1)) else ""
+        if not noun or not has_word(noun, unit.folded):
+            return False
+        return noun not in _next_words(unit.folded, other.end)
+
+    def _in(self, word: str, text: str) -> bool:
+        return word in text if self._chinese else has_word(word, text)
+
+    def _belongs(self, governed: frozenset[str]) -> bool:
+        """Whether a figure whose clause names places belongs to one of this clause's."""
+        stems = [place_stem(place.text) for place in self._places]
+        return not governed or not stems or bool(among(frozenset(stems), governed))
+
+    def _dated(self, unit: Unit, day: Day) -> bool:
+        if day.month is not None:
+            bare = replace(day, year=None)
+            if not any(bare.agrees(other) for other in unit.days):
+                return False
+        if day.year is None or day.year in unit.years:
+            return True
+        passage = self._passages[unit.passage]
+        return bool(_REPORTED.search(self._clause.text)) and str(day.year) in passage.squeezed
+
+    def _quotes(self, unit: Unit, quote: Term) -> bool:
+        return squeezed(quote.text) in self._passages[unit.passage].squeezed
+
+    def _in_scope(self, unit: Unit) -> bool:
+        """Whether a unit is about the clause's places and years and has its names near."""
+        about = [self._is_about(unit, place) for place in self._places]
+        if about and not (all(about) if self._clause.places else any(about)):
+            return False
+        if not all(self._in_year(unit, day) for day in self._days):
+            return False
+        if not self._listed and not all(self._names(unit, name) for name in self._clause.names):
+            return False
+        return not self._speaks_of_another(unit)
+
+    def _speaks_of_another(self, unit: Unit) -> bool:
+        """Whether the clause has an uncommon word that only other articles have: 爱敏特, say."""
+        here = self._passages[unit.passage].article
+        return any(
+            word not in here and any(word in passage.article for passage in self._passages.values())
+            for word in self._clause.loose
+        )
+
+    def _is_about(self, unit: Unit, place: Term) -> bool:
+        name = place_stem(place.text)
+        if name in unit.folded or among(frozenset({name}), unit.places):
+            return True
+        if among(frozenset({name}), unit.rivals):
+            return False  # in an article about several districts, the nearest one is meant
+        return name in (self._passages[unit.passage].article if name in _PROVINCES else unit.near)
+
+    def _in_year(self, unit: Unit, day: Day) -> bool:
+        """A year that an earlier clause named holds unless the unit states another."""
+        own = any(day == stated for stated in self._clause.days)
+        return day.year in unit.years or (not own and not unit.stated)
+
+    def _names(self, unit: Unit, name: Term) -> bool:
+        near = with_short_names(squeezed(unit.near))
+        return with_short_names(squeezed(name.text)) in near
+
+    def _coverage(self, units: Sequence[Unit]) -> float:
+        """The share of the clause's words that units have between them."""
+        words = self._clause.words
+        if not words:
+            return 1.0
+        foreign = [unit for unit in units if unit.chinese != self._chinese]
+        if foreign:
+            text = self._claim.folded.text
+            return max(self._closeness.between(text, unit.folded) for unit in foreign)
+        found = sum(
+            _weight(word) * max(self._has(word, unit, unit.near) for unit in units)
+            for word in words
+        )
+        return found / sum(map(_weight, words))
+
+    def _has(self, word: str, unit: Unit, around: str) -> float:
+        if self._chinese:
+            return max(match(word, unit.folded), _AROUND * match(word, around))
+        if has_word(word, unit.folded):
+            return 1.0
+        return _AROUND if has_word(word, around) else 0.0
+
+    def _lacking(self) -> tuple[str, ...]:
+        """The names, places and years that nothing has, else all of them: not together."""
+        terms = [*self._places, *self._clause.names]
+        nowhere = [
+            term
+            for term in terms
+            if not any(place_stem(term.text) in unit.near for unit in self._units)
+        ]
+        years = [
+            day for day in self._days if not any(day.year in unit.years for unit in self._units)
+        ]
+        spans: Sequence[Fact] = [*nowhere, *years] or [*terms, *self._days]
+        return tuple(self._claim.as_written(term.start, term.end) for term in spans)
+
+
+def _next_words(folded: str, at: int) -> list[str]:
+    """The stems of the few words after a figure, function words left out."""
+    words = re.findall(r"[a-z][a-z'’]*[a-z]", re.split(r"[,.;:]", folded[at:], maxsplit=1)[0])
+    return [stem(word) for word in words if not is_stop(word)][:3]
+
+
+def _parts(unit: Unit, figure: Figure, claimed: Sequence[Figure]) -> tuple[str, list[str]]:
+    """The part of a unit that a figure stands in, and the other parts that have figures.
+
+    Commas and enumeration marks part them; parts whose figures are claimed too are left out.
+    """
+    text = unit.folded
+    cuts = [0, *(m.start() for m in _PARTED.finditer(text)), len(text)]
+    mine, rivals = "", []
+    for start, end in pairwise(cuts):
+        if start <= figure.start < end:
+            mine = text[start:end]
+            continue
+        inside = [other for other in unit.figures if start <= other.start < end]
+        if inside and not any(one.agrees(other) for one in claimed for other in inside):
+            rivals.append(text[start:end])
+    return mine, rivals
+
+
+def _weight(word: str) -> float:
+    """A longer Chinese word says more; a single character says little."""
+    if word.isascii():
+        return 1.0
+    return 0.5 if len(word) == 1 else min(len(word), 4) / 2
+
+
+__all__ = ["Closeness", "Support", "support_of"]
