@@ -73,7 +73,7 @@ def page(browser: Browser, served: Served, view: str) -> Iterator[Page]:
 
 
 def box(page: Page) -> Locator:
-    return page.locator("textarea")
+    return page.locator("#wy-box textarea")
 
 
 def ask(page: Page, question: str) -> Locator:

@@ -18,7 +18,7 @@ IMAGE = '<img src="x" onerror="alert(2)">'
 MARKDOWN = "\n\n# 标题\n\n**粗体** ![图](http://example.com/a.png)\n\n---\n\n```\ncode\n```\n"
 OURS = {
     "div", "p", "blockquote", "sup", "ol", "li", "strong", "code", "details", "summary", "br", "em",
-    "a", "bdi", "span",
+    "a", "bdi", "span", "button",
 }  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def test_nothing_of_an_article_becomes_markup(hostile: str, lang: Lang) -> None:
     ):
         reader = parsed(html)
         assert set(reader.tags) <= OURS
-        assert {name for name, _ in reader.attributes} <= {"class", "href", "target"}
+        assert {name for name, _ in reader.attributes} <= {"class", "href", "target", "type"}
         links = [value or "" for name, value in reader.attributes if name == "href"]
         assert all(link.startswith("/documents/id?start=") for link in links)
         assert "\n" not in html  # a blank line would end the HTML block

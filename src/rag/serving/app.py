@@ -24,6 +24,7 @@ from fastapi_offline import FastAPIOffline
 
 from rag.serving import api, openai_api, pages, replies
 from rag.serving.chat import I18N, chat_page, theme
+from rag.serving.chathead import ChatHead
 from rag.serving.middleware import CORS_HEADERS, Guard, SecurityHeaders
 from rag.serving.service import Service
 
@@ -62,7 +63,6 @@ def create_app(settings: Settings) -> FastAPI:
         path=prefix or "/",
         theme=theme(),
         css=pages.chat_css(),
-        head=f'<script src="{prefix}/static/chat.js"></script>',
         i18n=I18N,
         footer_links=[],
         run_history=False,
@@ -84,6 +84,7 @@ def _following(service: Service) -> Callable[[FastAPI], AbstractAsyncContextMana
 
 def _add_middleware(app: FastAPI, service: Service, prefix: str) -> None:
     """From the inside out: the guard, cross-origin replies, headers."""
+    app.add_middleware(ChatHead, prefix=prefix)
     refused = service.metrics.refused
     app.add_middleware(Guard, access=service.access, prefix=prefix, refused=refused)
     # Gradio would otherwise allow any origin on a host that isn't local.

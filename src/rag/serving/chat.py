@@ -150,12 +150,12 @@ class ChatPage:
         try:
             self._service.rate(answer_id, rating, comment)
         except KeyError:
-            gr.Info(label("cannot_rate", lang), duration=4)
+            gr.Info(label("cannot_rate", lang), duration=4, title="问源")
             return False
         except RagError as error:
             gr.Warning(error.say(lang))
             return False
-        gr.Info(label("thanks", lang), duration=2)
+        gr.Info(label("thanks", lang), duration=2, title="问源")
         return True
 
 
@@ -196,9 +196,9 @@ def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
         show_label=False,
         label=I18N("conversation"),
         elem_id="wy-chat",
-        buttons=["copy"],
+        buttons=[],  # sharing posts to another host; copying is the answer's own button
         scale=1,
-        height="calc(100dvh - 15.5rem)",
+        height="calc(100dvh - 12.5rem)",
         min_height=220,
         layout="bubble",
         latex_delimiters=[],  # an article's $$ is shown as it stands
@@ -245,8 +245,9 @@ def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
     box.stop(free, outputs=box, cancels=replies, queue=False, api_visibility="private")
     # A cleared conversation is forgotten too: a follow-up must not refer to it.
     chat.clear(Conversation, outputs=talk, queue=False, api_visibility="private")
-    chat.like(page.rate, [chat, talk], [talk, comment], queue=False, api_visibility="private")
-    comment.submit(page.comment, [comment, talk], comment, queue=False, api_visibility="private")
+    # Queued, since only a queued event can show a passing message.
+    chat.like(page.rate, [chat, talk], [talk, comment], api_visibility="private")
+    comment.submit(page.comment, [comment, talk], comment, api_visibility="private")
     blocks.load(page.examples, outputs=chat, queue=False, api_visibility="private")
 
 

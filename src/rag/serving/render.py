@@ -11,6 +11,7 @@ from rag.serving.pages import document_url
 from rag.serving.strings import label
 from rag.types import Answer, Citation, Hit
 
+_LONG_BYTES = 120  # a clause, of 40 Chinese characters or 120 letters: not set in large type
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 
 
@@ -33,7 +34,7 @@ def answer_html(answer: Answer, lang: Lang, base: str = "") -> str:
     if not answer.answered:
         body = f'<p class="wy-declined">{text(answer.text)}</p>'
         hits = hits_html(answer.hits, "nearest", lang, base)
-        return f'<div class="wy-answer">{asked}{notice}{body}{hits}</div>'
+        return f'<div class="wy-answer">{asked}{notice}{body}{hits}{_copy(lang)}</div>'
     urls = {c.marker: _source_url(c, lang, base) for c in answer.citations}
     body = _written(answer, urls) if answer.sentences else _quoted(answer, lang, base)
     sources = "".join(f"<li>{_source(c, lang, base)}</li>" for c in answer.citations)
@@ -41,8 +42,13 @@ def answer_html(answer: Answer, lang: Lang, base: str = "") -> str:
     return (
         f'<div class="wy-answer">{asked}{notice}{body}<p class="wy-label">{title}</p>'
         f'<ol class="wy-sources">{sources}</ol>'
-        f"{hits_html(answer.hits, 'passages', lang, base)}</div>"
+        f"{hits_html(answer.hits, 'passages', lang, base)}{_copy(lang)}</div>"
     )
+
+
+def _copy(lang: Lang) -> str:
+    """A button for the page's script: Gradio's own would copy this HTML as it is written."""
+    return f'<button type="button" class="wy-copy">{label("copy", lang)}</button>'
 
 
 def _quoted(answer: Answer, lang: Lang, base: str) -> str:
@@ -52,7 +58,16 @@ def _quoted(answer: Answer, lang: Lang, base: str) -> str:
         "</blockquote>"
         for c in answer.citations
     )
-    return f'<p class="wy-short"><bdi>{text(answer.short_answer or "")}</bdi></p>{quotes}'
+    short = answer.short_answer or ""
+    if len(answer.citations) == 1 and _same(short, answer.citations[0].quote):
+        return quotes
+    size = " wy-long" if len(short.encode()) > _LONG_BYTES else ""
+    return f'<p class="wy-short{size}"><bdi>{text(short)}</bdi></p>{quotes}'
+
+
+def _same(short: str, quote: str) -> bool:
+    """Whether the whole sentence is the answer: it needn't be shown twice."""
+    return short.rstrip("。！？；.!?;") == " ".join(quote.split()).rstrip("。！？；.!?;")
 
 
 def _written(answer: Answer, urls: Mapping[int, str]) -> str:

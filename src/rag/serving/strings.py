@@ -43,6 +43,7 @@ STRINGS: dict[str, tuple[str, str]] = {
     "page": ("第 {number} 页", "page {number}"),
     "also": ("同样见于：", "Also in: "),
     "asked_as": ("按此问题检索：", "Searched as: "),
+    "copy": ("复制", "Copy"),
     "why": ("为何命中", "Why this hit"),
     "lexical": ("词语检索第 {rank}", "word search rank {rank}"),
     "dense": ("语义检索第 {rank}", "vector search rank {rank}"),

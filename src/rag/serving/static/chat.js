@@ -6,8 +6,8 @@
   const browser = navigator.language || "en";
   const lang = wanted === "zh" || wanted === "en" ? wanted : browser.toLowerCase().startsWith("zh") ? "zh" : "en";
   const words = lang === "zh"
-    ? { source: "出处", whole: "查看全文", close: "关闭" }
-    : { source: "Source", whole: "Whole article", close: "Close" };
+    ? { source: "出处", whole: "查看全文", close: "关闭", copied: "已复制" }
+    : { source: "Source", whole: "Whole article", close: "Close", copied: "Copied" };
   const root = document.documentElement;
   root.lang = lang === "zh" ? "zh-CN" : "en";
   if (query.get("embed")) root.classList.add("wy-embed");
@@ -67,6 +67,27 @@
     const source = number && answer && answer.querySelectorAll(".wy-sources a")[number[1] - 1];
     return source ? `${link.textContent} ${source.textContent}` : link.textContent;
   }
+
+  // The answer and its sources as text. Plain http has no navigator.clipboard.
+  function copy(button) {
+    const answer = button.closest(".wy-answer");
+    const lines = [...answer.querySelectorAll("p, blockquote, .wy-sources li")]
+      .filter((line) => !line.closest("details"))
+      .map((line) => (line.matches("li") ? `[${[...line.parentNode.children].indexOf(line) + 1}] ` : "") + line.innerText.trim());
+    const area = document.createElement("textarea");
+    area.value = lines.join("\n");
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    button.focus();
+    if (done) button.textContent = words.copied;
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("button.wy-copy");
+    if (button) copy(button);
+  });
 
   // The list of articles is a page of its own, framed in the second tab once that is opened.
   document.addEventListener("click", () => setTimeout(() => {
