@@ -8,7 +8,15 @@ from collections.abc import Sequence
 
 import click
 
-from rag.cli import asking, documents, eval, indexing, serving  # noqa: F401 - each adds one
+from rag.cli import (  # noqa: F401 - each adds one
+    asking,
+    documents,
+    eval,
+    feedback,
+    indexing,
+    key,
+    serving,
+)
 from rag.cli.base import cli, say
 from rag.errors import RagError
 
