@@ -399,6 +399,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       try {
         response = await fetch(this.url(path), options);
       } catch {
+        await new Promise((resume) => setTimeout(resume, 50)); // a violated policy is told of later
         throw new Failure("unreachable");
       }
       if (response.ok) return response;
@@ -423,7 +424,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
         for (;;) {
           const { done, value } = await reader.read();
           take("bytes");
-          feed(done ? decoder.decode() : decoder.decode(value, { stream: true }));
+          feed(done ? decoder.decode() + "\n" : decoder.decode(value, { stream: true }));
           if (answer) return answer;
           if (done) throw new Failure("broken");
         }
