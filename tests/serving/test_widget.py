@@ -837,3 +837,28 @@ def test_given_suggestions_are_shown_without_asking_the_server(
     chat = visit(url).open()
     assert chat.element.locator(".chip").all_inner_texts() == ["甲?", "乙?"]
     assert scripted.tokens == 0
+
+
+# ------------------------------------------------------------------ the demonstration page
+
+
+def test_the_demonstration_shows_it_and_its_line_works_on_another_page(
+    visit: Visit, host: HostPages, product: str
+) -> None:
+    demo = visit(f"{product}/widget/demo?lang=zh")
+    demo.page.get_by_label("标题").fill('档案"问答"')
+    demo.page.get_by_label("位置").select_option("left")
+    expect(demo.open().panel).to_have_accessible_name('档案"问答"')
+    assert demo.ask(POSTS).locator(".short").inner_text() == "200余个"
+    snippet = demo.page.locator("#snippet").inner_text()
+    policy = f"default-src 'none'; {demo.page.locator('#policy').inner_text()}"
+    pasted = visit(host.add(snippet, policy=policy))
+    assert pasted.open().ask(POSTS).locator(".short").inner_text() == "200余个"
+    assert pasted.panel.get_by_role("heading").first.inner_text() == '档案"问答"'
+
+
+def test_the_demonstration_speaks_both_languages(visit: Visit, product: str) -> None:
+    chat = visit(f"{product}/widget/demo?lang=en")
+    assert chat.page.get_by_role("heading").first.inner_text() == "Put the chat on a page"
+    chat.page.get_by_role("link", name="中文").click()
+    assert chat.page.get_by_role("heading").first.inner_text() == "把问答放到网页上"
