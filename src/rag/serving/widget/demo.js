@@ -48,7 +48,7 @@
     else document.execCommand("copy");
   }
 
-  form.addEventListener("change", show);
+  form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("copy").addEventListener("click", copy);
   customElements.whenDefined("wenyuan-chat").then(show);
