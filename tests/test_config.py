@@ -145,7 +145,9 @@ def test_an_overlap_as_large_as_the_size_is_refused_with_both_values(overlap: in
         ("[server]\nport = 65536\n", "server.port=65536: "),
         ("[answering]\nthreshold = 1.5\n", "answering.threshold=1.5: "),
         ("[loading]\ntimeout_s = 0\n", "loading.timeout_s=0: "),
-        ('[generator]\nbackend = "oracle"\n', "generator.backend='oracle': "),
+        ('[generator]\nbackend = ""\n', "generator.backend='': "),
+        ('[generator]\nbase_url = "ollama"\n', "generator.base_url='ollama': "),
+        ("[generator]\ncontext_tokens = 100\n", "generator.context_tokens=100: "),
         ('[embedding]\nmodel = ""\n', "embedding.model='': "),
         ("chunking = 5\n", "chunking=5: "),
     ],
@@ -153,6 +155,18 @@ def test_an_overlap_as_large_as_the_size_is_refused_with_both_values(overlap: in
 def test_a_value_out_of_range_is_refused_with_its_name_and_value(toml: str, said: str) -> None:
     write(toml)
     assert refusal().en.startswith(said)
+
+
+def test_a_key_in_an_address_is_refused_and_not_repeated() -> None:
+    write('[generator]\nbase_url = "https://me:sk-123@llm.local/v1"\n')
+    message = refusal()
+    assert message.en.startswith("generator.base_url: keys don't belong into the address")
+    assert "sk-123" not in message.en + message.zh
+
+
+def test_an_answer_as_long_as_the_context_is_refused() -> None:
+    write("[generator]\ncontext_tokens = 1024\nmax_tokens = 1000\n")
+    assert "max_tokens=1000 leaves no room for passages in context_tokens=1024" in refusal().en
 
 
 def test_a_value_from_the_environment_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +213,10 @@ def test_the_settings_that_other_machines_rely_on_are_there() -> None:
         "retrieval.top_k",
         "answering.threshold",
         "generator.backend",
+        "generator.base_url",
+        "generator.model",
+        "generator.api_key_env",
+        "generator.timeout_s",
         "server.host",
         "server.port",
         "server.public",

@@ -6,30 +6,39 @@ building an index, nor for a page.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files as package_files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.answering import (
+    AnswerGenerator,
+    CitationGate,
     EvidenceFinder,
     ExtractiveGenerator,
+    GeneratorContext,
     Judge,
     QuestionAnalyser,
+    QuestionRewriter,
     Rewriter,
+    plugin,
 )
 from rag.assistant import Assistant
-from rag.config import Settings
+from rag.config import GeneratorSettings, Settings
 from rag.embedders import bundled_model_path, open_embedder
-from rag.errors import RagError
+from rag.errors import ConfigError, RagError
 from rag.protocols import Embedder, StoreWriter
 from rag.retrieval import HybridRetriever
 from rag.stores import LocalBackend, LocalStore, Recipe
 from rag.text import ANALYSER_VERSION, Span
 
 if TYPE_CHECKING:
+    from rag.answering.endpoint import ChatEndpoint
     from rag.evaluation import System
     from rag.indexing import Indexer
 
@@ -80,10 +89,106 @@ def indexer_of(settings: Settings) -> Indexer:
 def assistant_of(settings: Settings) -> Assistant:
     """Open the index for questions. Raises ModelError, IndexUnusableError."""
     embedder = embedder_of(settings)
-    return _assistant(settings, embedder, backend_of(settings, embedder))
+    return _assistant(
+        settings, embedder, backend_of(settings, embedder), writer_of(settings, embedder)
+    )
 
 
-def _assistant(settings: Settings, embedder: Embedder, backend: LocalBackend) -> Assistant:
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes answers, and who makes follow-up questions whole.
+
+    One for all states of the index: it remembers whether its endpoint can be reached.
+    """
+
+    generator: AnswerGenerator
+    rewriter: Callable[[Rewriter], QuestionRewriter]
+
+
+def writer_of(settings: Settings, embedder: Embedder) -> Writer:
+    """The configured generator. Raises ConfigError."""
+    quoting = ExtractiveGenerator()
+    backend = settings.generator.backend
+    if backend == ExtractiveGenerator.name:
+        return Writer(quoting, lambda rules: rules)
+    # The gate's thresholds were set with the bundled model.
+    own = embedder if settings.embedding.model == "default" else open_embedder("default")
+    gate = CitationGate(segment, place_list(), own)
+    if backend != "openai":
+        context = GeneratorContext(settings.generator, gate, quoting)
+        return Writer(plugin(backend, context), lambda rules: rules)
+    return _chat_writer(settings, gate, quoting)
+
+
+def _chat_writer(settings: Settings, gate: CitationGate, quoting: ExtractiveGenerator) -> Writer:
+    from rag.answering.budget import counter_of
+    from rag.answering.followups import ModelRewriter
+    from rag.answering.generate import ChatGenerator, Limits
+
+    generator = settings.generator
+    model = endpoint_of(generator)
+    count = counter_of(generator.tokenizer)
+    limits = Limits(generator.context_tokens, generator.max_tokens, generator.temperature, count)
+    chat = ChatGenerator(model, gate, limits, quoting)
+    if not generator.rewrite:
+        return Writer(chat, lambda rules: rules)
+    tokens = generator.context_tokens // 2
+    return Writer(chat, lambda rules: ModelRewriter(rules, model, tokens=tokens, count=count))
+
+
+def endpoint_of(generator: GeneratorSettings) -> ChatEndpoint:
+    """The endpoint of the settings, with its key. Raises ConfigError."""
+    from rag.answering.endpoint import ChatEndpoint, Endpoint
+
+    if not generator.model:
+        raise ConfigError(
+            "generator.model is empty; set it to the model's name at the endpoint",
+            "generator.model 为空，请填写服务中的模型名",
+        )
+    return ChatEndpoint(
+        Endpoint(
+            base_url=generator.base_url,
+            model=generator.model,
+            key=key_of(generator),
+            timeout_s=generator.timeout_s,
+            first_token_timeout_s=generator.first_token_timeout_s,
+            stall_timeout_s=generator.stall_timeout_s,
+            retries=generator.retries,
+            concurrency=generator.concurrency,
+        )
+    )
+
+
+def key_of(generator: GeneratorSettings) -> str:
+    """The key, from the variable or the file that is named; empty where none is.
+
+    Raises ConfigError, which never holds the key.
+    """
+    if generator.api_key_env:
+        key = os.environ.get(generator.api_key_env, "").strip()
+        if not key:
+            raise ConfigError(
+                f"generator.api_key_env={generator.api_key_env!r}: this variable isn't set; "
+                "export it before starting",
+                f"generator.api_key_env={generator.api_key_env!r}：没有设置这个环境变量，请先设置",
+            )
+        return key
+    if not generator.api_key_file:
+        return ""
+    try:
+        return Path(generator.api_key_file).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"generator.api_key_file={generator.api_key_file!r}: not readable "
+            f"({type(error).__name__}); check the path and its permissions",
+            f"generator.api_key_file={generator.api_key_file!r}：无法读取"
+            f"（{type(error).__name__}），请检查路径和权限",
+        ) from None
+
+
+def _assistant(
+    settings: Settings, embedder: Embedder, backend: LocalBackend, writer: Writer
+) -> Assistant:
     store = backend.open()
     retrieval = settings.retrieval
     analyser = QuestionAnalyser(
@@ -93,13 +198,13 @@ def _assistant(settings: Settings, embedder: Embedder, backend: LocalBackend) ->
         store=store,
         retriever=_retriever(settings, embedder, store),
         analyser=analyser,
-        rewriter=Rewriter(analyser),
+        rewriter=writer.rewriter(Rewriter(analyser)),
         judge=Judge(
             EvidenceFinder(embedder, segment, place_list()),
             store.document,
             threshold=settings.answering.threshold,
         ),
-        generator=ExtractiveGenerator(),
+        generator=writer.generator,
         top_k=retrieval.top_k,
     )
 
@@ -124,10 +229,11 @@ def system_of(settings: Settings) -> System:
     answering = settings.answering.model_copy(update={"threshold": 0.0})
     unbarred = settings.model_copy(update={"answering": answering})
     store = backend.open()
+    writer = writer_of(settings, embedder)
     return System(
-        assistant=_assistant(settings, embedder, backend),
+        assistant=_assistant(settings, embedder, backend, writer),
         # A language model's answers are too dear to ask for what won't be shown.
-        unbarred=_assistant(unbarred, embedder, backend)
+        unbarred=_assistant(unbarred, embedder, backend, writer)
         if settings.generator.backend == "extractive"
         else None,
         retriever=_retriever(settings, embedder, store),
@@ -148,6 +254,7 @@ class LiveAssistant:
         self.settings = settings
         self._embedder = embedder_of(settings)
         self._backend = backend_of(settings, self._embedder)
+        self._writer = writer_of(settings, self._embedder)
         self._poll_s = poll_s
         self._lock = threading.Lock()
         self._snapshot = ""
@@ -159,7 +266,9 @@ class LiveAssistant:
         with self._lock:
             snapshot = self._backend.snapshot()
             if self._assistant is None or snapshot != self._snapshot:
-                self._assistant = _assistant(self.settings, self._embedder, self._backend)
+                self._assistant = _assistant(
+                    self.settings, self._embedder, self._backend, self._writer
+                )
                 self._snapshot = snapshot
 
     def get(self) -> Assistant:

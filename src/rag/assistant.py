@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rag.answering import AnswerGenerator, Judge, QuestionAnalyser, Rewriter, decline
+from rag.answering import AnswerGenerator, Judge, QuestionAnalyser, QuestionRewriter, decline
 from rag.errors import RagError
 from rag.protocols import ListedDocument, PassageStore, StoreStats
 from rag.retrieval import HybridRetriever
@@ -24,7 +24,7 @@ class Assistant:
         store: PassageStore,
         retriever: HybridRetriever,
         analyser: QuestionAnalyser,
-        rewriter: Rewriter,
+        rewriter: QuestionRewriter,
         judge: Judge,
         generator: AnswerGenerator,
         top_k: int,
@@ -49,12 +49,14 @@ class Assistant:
     def ask_stream(self, question: str, *, history: Sequence[Turn] = ()) -> Iterator[Event]:
         """Like `ask`, event by event: Retrieved, tokens and citations, the Answer last.
 
+        Empty tokens may come at any time, before Retrieved too: something is being waited for.
+
         Raises RagError for a question longer than MAX_QUESTION characters.
         """
         _check_length(question)
         question = question.encode("utf-8", "replace").decode()  # no half of a surrogate pair
         started = time.perf_counter()
-        query = self._rewriter.rewrite(question, history)
+        query = yield from self._rewriter.rewriting(question, history)
         parts = self._rewriter.split(query)
         hits_by_part = [self._retriever.retrieve(part, top_k=self._top_k) for part in parts]
         hits = _interleaved(hits_by_part)

@@ -11,9 +11,19 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -127,8 +137,75 @@ class GeneratorSettings(_Section):
     """Who writes the answer."""
 
     backend: Annotated[
-        Literal["extractive"], Field(description="`extractive`: the articles' own sentences")
+        str,
+        Field(
+            min_length=1,
+            description="`extractive`: the articles' own sentences; `openai`: a language model at "
+            "any OpenAI-compatible endpoint; or the name of a plug-in",
+        ),
     ] = "extractive"
+    base_url: Annotated[
+        str, Field(description="address of the endpoint, usually up to `/v1`; Ollama's by default")
+    ] = "http://127.0.0.1:11434/v1"
+    model: Annotated[str, Field(description="the model's name at the endpoint")] = ""
+    api_key_env: Annotated[
+        str, Field(description="environment variable that holds the key; empty: no key")
+    ] = ""
+    api_key_file: Annotated[
+        str, Field(description="file that holds the key, instead of a variable")
+    ] = ""
+    timeout_s: Annotated[
+        float,
+        Field(
+            gt=0, le=3600, description="seconds after which an answer is quoted instead, at most"
+        ),
+    ] = 90.0
+    first_token_timeout_s: Annotated[
+        float, Field(gt=0, description="seconds that the model may take to begin")
+    ] = 30.0
+    stall_timeout_s: Annotated[
+        float, Field(gt=0, description="seconds that the model may pause in the middle")
+    ] = 15.0
+    context_tokens: Annotated[
+        int,
+        Field(ge=512, description="the model's context, the answer included; as the server is set"),
+    ] = 4096
+    max_tokens: Annotated[int, Field(ge=16, description="length of an answer, at most")] = 800
+    tokenizer: Annotated[
+        str, Field(description="the model's `tokenizer.json`, to count exactly; empty: carefully")
+    ] = ""
+    temperature: Annotated[
+        float, Field(ge=-1, le=2, description="0: the likeliest words; -1: the endpoint's own")
+    ] = 0.0
+    concurrency: Annotated[int, Field(ge=1, description="calls at the same time")] = 4
+    retries: Annotated[
+        int,
+        Field(ge=0, le=5, description="further tries before the first word, where one may help"),
+    ] = 1
+    rewrite: Annotated[
+        bool, Field(description="let the model make follow-up questions whole, too")
+    ] = True
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address such as http://127.0.0.1:11434/v1 is needed")
+        if parts.username or parts.password or parts.query:
+            raise PydanticCustomError(
+                "secret_in_url", "keys don't belong into the address; use generator.api_key_env"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _room_for_passages(self) -> GeneratorSettings:
+        if self.max_tokens > self.context_tokens - 256:
+            raise ValueError(
+                f"max_tokens={self.max_tokens} leaves no room for passages in "
+                f"context_tokens={self.context_tokens}; set generator.max_tokens lower"
+            )
+        return self
 
 
 class ServerSettings(_Section):
@@ -304,6 +381,8 @@ def _explained(error: ValidationError, path: Path) -> ConfigError:
     message = first["msg"].removeprefix("Value error, ")
     value = first.get("input")
     shown = f"={value!r}" if isinstance(value, str | int | float | bool) else ""
+    if first["type"] == "secret_in_url":
+        shown = ""
     return ConfigError(
         f"{name}{shown}: {message}; mend it in {path} or in the environment",
         f"{name}{shown}：取值不对（{message}），请在 {path} 或环境变量中改正",

@@ -9,6 +9,7 @@ RagError
 │   ├── NoIndexError           none has been built here
 │   ├── DamagedIndexError      a file is missing or its bytes have changed
 │   └── IncompatibleIndexError it was built by another format, analyser or embedder
+├── GeneratorError         a language model can't be reached, or its text can't be used
 ├── BusyError              too many questions are waiting already
 └── StorageError           the index can't be written                      (exit code 1)
     └── IndexBusyError     another process is writing it
@@ -84,6 +85,30 @@ class BusyError(RagError):
     retry_s: ClassVar[int] = 2
 
 
+class GeneratorError(RagError):
+    """A language model can't be reached or its text can't be used; `code` is stable.
+
+    `retry_after_s` is what the endpoint asked for, `retriable` whether another try may help, and
+    `of_endpoint` whether the endpoint is at fault, not this one text.
+    """
+
+    def __init__(
+        self,
+        en: str,
+        zh: str,
+        *,
+        code: str = "failed",
+        retriable: bool = False,
+        of_endpoint: bool = True,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(en, zh)
+        self.code = code
+        self.retriable = retriable
+        self.of_endpoint = of_endpoint
+        self.retry_after_s = retry_after_s
+
+
 class StorageError(RagError):
     """The index can't be written (disk full, read-only folder, ...)."""
 
@@ -96,6 +121,7 @@ __all__ = [
     "BusyError",
     "ConfigError",
     "DamagedIndexError",
+    "GeneratorError",
     "GoldError",
     "IncompatibleIndexError",
     "IndexBusyError",

@@ -4,6 +4,8 @@ from rag.answering.abstention import Judge, Verdict
 from rag.answering.citations import CitationGate, Finding
 from rag.answering.evidence import Evidence, EvidenceFinder
 from rag.answering.extractive import AnswerGenerator, ExtractiveGenerator, decline
+from rag.answering.followups import QuestionRewriter
+from rag.answering.plugins import GeneratorContext, plugin, plugin_names
 from rag.answering.question import Question, QuestionAnalyser, Segmenter
 from rag.answering.rewriting import Rewriter
 
@@ -14,11 +16,15 @@ __all__ = [
     "EvidenceFinder",
     "ExtractiveGenerator",
     "Finding",
+    "GeneratorContext",
     "Judge",
     "Question",
     "QuestionAnalyser",
+    "QuestionRewriter",
     "Rewriter",
     "Segmenter",
     "Verdict",
     "decline",
+    "plugin",
+    "plugin_names",
 ]

@@ -24,6 +24,7 @@ NOTHING_FOUND = "nothing_found"
 LOW_CONFIDENCE = "low_confidence"
 ENTITY_MISMATCH = "entity_mismatch"
 EMPTY_QUESTION = "empty_question"
+MODEL_DECLINED = "model_declined"
 
 # Logistic regression's form, with coefficients set by hand on questions of our own; to be fitted
 # on held-out data when the gold sets are large enough.
@@ -182,6 +183,7 @@ __all__ = [
     "EMPTY_QUESTION",
     "ENTITY_MISMATCH",
     "LOW_CONFIDENCE",
+    "MODEL_DECLINED",
     "NOTHING_FOUND",
     "Judge",
     "Verdict",

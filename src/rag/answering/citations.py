@@ -38,6 +38,11 @@ class Finding:
     coverage: float = 0.0
     claims: bool = True
 
+    @property
+    def partly(self) -> bool:
+        """Whether all but some facts of a sentence is supported."""
+        return not self.supported and bool(self.unsupported_terms) and self.coverage >= _COVERED
+
 
 class CitationGate:
     """Checks sentences against the passages of one answer. Safe to use from several threads."""

@@ -47,15 +47,21 @@ class ExtractiveGenerator:
         self, question: str, query: str, verdicts: Sequence[Verdict], hits: Sequence[Hit]
     ) -> Iterator[Token | Citation | Answer]:
         """The whole text at once: there is nothing to wait for."""
-        answer = self._answer(question, query, verdicts, hits)
+        answer = self.answer(question, query, verdicts, hits)
         yield from answer.citations
         yield Token(answer.text)
         yield answer
 
-    def _answer(
-        self, question: str, query: str, verdicts: Sequence[Verdict], hits: Sequence[Hit]
+    def answer(
+        self,
+        question: str,
+        query: str,
+        verdicts: Sequence[Verdict],
+        hits: Sequence[Hit],
+        cited: Sequence[Citation] = (),
     ) -> Answer:
-        citations: list[Citation] = []
+        """The whole answer; `cited` are citations that stand already and keep their numbers."""
+        citations = list(cited)
         shorts: list[str] = []
         lines: list[str] = []
         for verdict in verdicts:
@@ -130,17 +136,24 @@ def _short(question: Question, best: Evidence) -> str:
 
 
 def _cite(item: Evidence, citations: list[Citation]) -> Citation:
-    """The citation for a sentence, added to the list unless it is there."""
+    return citation_for(item.hit, item.start, item.end, item.text, citations)
+
+
+def citation_for(hit: Hit, start: int, end: int, quote: str, citations: list[Citation]) -> Citation:
+    """The citation of a sentence of a hit, added to the list unless it is there.
+
+    `start` and `end` are offsets in the document, `quote` what stands between them.
+    """
     for known in citations:
-        if (known.document.id, known.start) == (item.hit.document.id, item.start):
+        if (known.document.id, known.start) == (hit.document.id, start):
             return known
     citation = Citation(
         marker=len(citations) + 1,
-        document=item.hit.document,
-        start=item.start,
-        end=item.end,
-        quote=item.text,
-        page=item.hit.chunk.page,
+        document=hit.document,
+        start=start,
+        end=end,
+        quote=quote,
+        page=hit.chunk.page,
     )
     citations.append(citation)
     return citation

@@ -20,6 +20,11 @@ _DECLINED: dict[str, tuple[str, str]] = {
         "The documents don't answer this question: what was found doesn't speak of "
         "“{missing}”. The nearest passages are shown below.",
     ),
+    "model_declined": (
+        "语言模型在找到的段落里没有发现这个问题的答案。下面是最接近的段落，供参考。",
+        "The language model found no answer to this question in the passages. The nearest ones "
+        "are shown below.",
+    ),
     "empty_question": (
         "请写出一个具体的问题，例如某个数字、人物、地点或事件。",
         "Please ask something specific, such as a figure, a person, a place or an event.",
@@ -49,6 +54,18 @@ def supported(lang: Lang, label: str, short: str, quotes: Sequence[tuple[str, in
 def part_missing(lang: Lang, label: str) -> str:
     """One part of a question that the documents don't answer."""
     return f"{label}文章没有提到。" if lang == "zh" else f"{label}the documents don't say."
+
+
+def unsupported(lang: Lang) -> str:
+    """The mark at a sentence that no passage supports; stands after its end."""
+    return "〔未在文章中找到依据〕" if lang == "zh" else " [not supported by the documents]"
+
+
+def broken_off(lang: Lang) -> str:
+    """What stands between a language model's unfinished text and the quotations after it."""
+    if lang == "zh":
+        return "（语言模型中断，以下摘自文章。）"
+    return "(The language model broke off; what follows is quoted.)"
 
 
 def joined(lang: Lang, shorts: Sequence[str]) -> str:

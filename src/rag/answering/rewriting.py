@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from rag.answering.kinds import Kind, kind_of
 from rag.answering.question import QuestionAnalyser, place_stem
 from rag.text import fold, is_cjk
-from rag.types import Turn
+from rag.types import Token, Turn
 
 _MAX_TURNS = 6
 _MAX_PARTS = 4
@@ -39,6 +39,11 @@ class Rewriter:
 
     def __init__(self, analyser: QuestionAnalyser) -> None:
         self._analyser = analyser
+
+    def rewriting(self, question: str, history: Sequence[Turn]) -> Generator[Token, None, str]:
+        """Like `rewrite`, in the form of one that may have to wait."""
+        yield from ()
+        return self.rewrite(question, history)
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question as one that stands alone; unchanged when it already does."""
