@@ -526,6 +526,7 @@ def test_it_can_be_used_by_keyboard_alone(visit: Visit, host: HostPages, product
     expect(chat.box).to_be_focused()
     chat.page.keyboard.type(POSTS)
     press("Shift+Enter")
+    expect(chat.box).to_have_value(f"{POSTS}\n")
     press("Backspace")
     press("Enter")
     chat.last.locator(".acts").wait_for()
@@ -602,6 +603,7 @@ def test_text_can_be_read_in_light_and_dark_and_in_any_accent(
 def test_the_theme_can_be_fixed_and_changed(visit: Visit, host: HostPages, product: str) -> None:
     chat = visit(plain_page(host, product, "data-theme=dark data-open data-title=档案问答"))
     expect(chat.panel).to_be_visible()  # opened by its attribute
+    assert chat.page.evaluate("document.activeElement.tagName") == "BODY"  # and took no focus
     assert brightness(chat.panel) < 0.05
     expect(chat.panel).to_have_accessible_name("档案问答")
     chat.element.evaluate("(node) => node.setAttribute('data-theme', 'light')")
@@ -669,8 +671,31 @@ def test_an_answer_is_stopped_and_tried_again(
     never.set()
 
 
+def test_a_silent_server_is_given_up_and_can_be_stopped_before(
+    visit: Visit, host: HostPages, scripted: Scripted
+) -> None:
+    url = host.add(script_tag(scripted.origin, "data-suggestions"))
+    chat = visit(url)
+    chat.page.clock.install()
+    chat.page.route("**/api/widget/token", lambda route: None)  # never comes back
+    chat.open().box.fill("问")
+    chat.box.press("Enter")
+    chat.element.get_by_role("button", name="停止").click()
+    expect(chat.last).to_contain_text("已停止")
+    chat.last.get_by_role("button", name="重试").click()
+    expect(chat.element.get_by_role("button", name="停止")).to_be_visible()
+    chat.page.clock.fast_forward(61_000)
+    expect(chat.error).to_contain_text("连接中断了")
+
+
+def test_it_does_not_cover_a_phone_unasked(visit: Visit, host: HostPages, product: str) -> None:
+    chat = visit(plain_page(host, product, "data-open"), **PHONE)
+    expect(chat.launcher).to_be_visible()
+    expect(chat.panel).to_be_hidden()
+
+
 def too_many(request: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-    error = {"error": {"code": "too_many_questions", "message": "提问过于频繁"}}
+    error = {"error": {"code": "too_many_questions", "message": "提问过于频繁，请在 7 秒后再试"}}
     hostpages.send_json(request, 429, error, {"Retry-After": "7"})
 
 
@@ -695,7 +720,7 @@ def failing_midway(request: BaseHTTPRequestHandler, body: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
-        (too_many, "提问过于频繁 请在 7 秒后重试。"),
+        (too_many, "提问过于频繁，请在 7 秒后再试"),
         (busy, "服务繁忙"),
         (not_ours, "502"),
         (broken_off, "连接中断了"),

@@ -13,12 +13,10 @@
   const PHONE = "(max-width: 480px), (max-height: 420px)";
   const HISTORY = 6; // exchanges that a follow-up question may refer to
   const KEPT = 40; // exchanges that stay on screen
-  const LONGEST = 2000; // characters of a question
   const SILENCE_MS = 60000; // a server that works sends a keep-alive long before
 
-  const script =
-    document.currentScript || document.querySelector('script[src*="/widget.js"], script[src^="widget.js"]');
-  const HERE = script && script.src ? new URL(".", script.src).href : document.baseURI;
+  const script = document.currentScript || document.querySelector('script[src*="widget.js"]');
+  const HERE = new URL(".", script?.src || document.baseURI).href;
 
   // ---------------------------------------------------------------- words
 
@@ -70,7 +68,6 @@
     ],
     broken: ["连接中断了，请重试。", "The connection broke off. Please try again."],
     failed: ["问答服务出错（#），请稍后重试。", "The answering service failed (#). Please try again later."],
-    wait: ["请在 # 秒后重试。", "Please try again in # s."],
   };
   const words = (index) => Object.fromEntries(Object.entries(WORDS).map(([key, both]) => [key, both[index]]));
   const filled = (text, value) => text.replace(/#/g, () => value);
@@ -80,7 +77,7 @@
   const STYLE = `
 :host { all: initial !important; }
 @media print { :host { display: none !important; } }
-.wy, .wy * { box-sizing: border-box; }
+* { box-sizing: border-box; }
 .wy {
   --paper: #fff; --raised: #f5f6f7; --ink: #1b1e22; --soft: #5c636b; --line: #e1e4e7;
   --mark: #fdf0c4; --bad: #a8281c; --bad-paper: #fdf1ef;
@@ -102,7 +99,7 @@ svg { display: block; width: 20px; height: 20px; fill: none; stroke: currentColo
 h2, p, blockquote, ol, h3 { margin: 0; padding: 0; font: inherit; }
 ol { list-style: none; }
 a { color: var(--tone); text-decoration: none; }
-.hidden { display: none !important; }
+[hidden] { display: none !important; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; }
 
 .launch {
@@ -178,7 +175,7 @@ h3, .short { font-size: 20px; line-height: 1.5; font-weight: 600; margin-bottom:
 .name b { font-weight: 500; }
 .name small { display: block; color: var(--soft); font-size: 13px; }
 .goto { flex: none; display: flex; align-items: center; padding: 0 12px; font-size: 13px; gap: 4px; }
-.goto svg { width: 15px; height: 15px; }
+.goto svg, .small svg { width: 15px; height: 15px; }
 .quote { padding: 10px 14px 12px 42px; border-top: 1px solid var(--line); font-size: 14px;
   max-height: 15em; overflow-y: auto; }
 mark { background: var(--mark); color: var(--ink); }
@@ -199,11 +196,11 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 .small { display: inline-flex; align-items: center; gap: 6px; margin-top: 10px; padding: 4px 12px;
   border-radius: 15px; font-size: 14px; }
 .small:hover { border-color: var(--tone); color: var(--tone); }
-.small svg { width: 15px; height: 15px; }
 .acts { display: flex; align-items: center; gap: 2px; margin: 6px 0 0 -8px; }
 .acts .tool { width: 32px; height: 32px; }
 .acts svg { width: 17px; height: 17px; }
-.said { font-size: 13px; margin-left: 6px; }
+.said { font-size: 13px; }
+.acts .said { margin-left: 6px; }
 .comment { display: flex; gap: 8px; margin-top: 4px; }
 .comment input { flex: 1; min-width: 0; padding: 5px 11px;
   border-radius: 9px; background: var(--paper); font-size: 14px; }
@@ -218,11 +215,12 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 .box textarea::placeholder { color: var(--soft); opacity: 1; }
 .go { flex: none; display: grid; place-items: center; width: 34px; height: 34px; border-radius: 10px;
   background: var(--accent); color: var(--on-accent); }
+[data-does=stop] svg { fill: currentColor; }
 .go:disabled { background: var(--raised); color: var(--soft); }
 .note { margin-top: 6px; font-size: 12px; text-align: center; }
-.frame { flex: 1; min-height: 0; width: 100%; border: 0; background: var(--paper); }
+.frame { flex: 1; min-height: 0; width: 100%; border: 0; }
 @media (forced-colors: active) { .launch, .go, .cite, .panel { border: 1px solid; } }
-@media (prefers-reduced-motion: reduce) { .wy * { animation: none !important; } }`;
+@media (prefers-reduced-motion: reduce) { * { animation: none !important; } }`;
 
   const ICONS = {
     chat: "M4.5 5h15v11.5h-8L7 20v-3.5H4.5zM8.5 9.2h7M8.5 12.5h4.5",
@@ -313,9 +311,9 @@ details[open] summary { border-bottom: 1px solid var(--line); }
   // ---------------------------------------------------------------- talking to the server
 
   class Failure extends Error {
-    constructor(code, { message = "", status = 0, wait = 0 } = {}) {
-      super(message || code);
-      Object.assign(this, { code, status, wait, said: message });
+    constructor(code, said = "", status = 0) {
+      super(said || code);
+      Object.assign(this, { code, said, status });
     }
   }
 
@@ -404,8 +402,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       }
       if (response.ok) return response;
       const { code = "failed", message } = ((await response.json().catch(() => null)) || {}).error || {};
-      const wait = parseInt(response.headers.get("Retry-After"), 10) || 0;
-      throw new Failure(code, { message, status: response.status, wait });
+      throw new Failure(code, message, response.status);
     }
 
     /** The events of one answer through `take(name, value)`; resolves with the whole answer. */
@@ -413,7 +410,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       let answer = null;
       const feed = eventReader((name, data) => {
         const value = JSON.parse(data);
-        if (name === "error") throw new Failure(value.code, { message: value.message });
+        if (name === "error") throw new Failure(value.code, value.message);
         if (name === "answer") answer = value;
         else take(name, value);
       });
@@ -516,8 +513,9 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       this.#style();
       if (!window.wenyuan) window.wenyuan = this;
       this.#emit("ready");
-      const open = this.getAttribute("data-open");
-      if (open !== null && open !== "false") this.open({ focus: false });
+      const open = this.getAttribute("data-open") ?? "false";
+      // Not over a whole small screen that nobody asked to be covered.
+      if (open !== "false" && !this.#phone.matches) this.open({ focus: false });
     }
 
     disconnectedCallback() {
@@ -534,7 +532,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     // ---- what a page may call
 
     get isOpen() {
-      return Boolean(this.#root) && !this.#parts.panel.classList.contains("hidden");
+      return !!this.#root && !this.#parts.panel.hidden;
     }
 
     open({ focus = true } = {}) {
@@ -627,7 +625,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const log = h("div", { class: "log", ...live });
       const dialog = { role: "dialog", "aria-labelledby": "title", tabindex: "-1" };
       const onkeydown = (event) => this.#key(event);
-      const panel = h("div", { class: "panel hidden", ...dialog, onkeydown }, head, log);
+      const panel = h("div", { class: "panel", hidden: "", ...dialog, onkeydown }, head, log);
       // A page's own shortcuts must not fire while somebody types here.
       for (const name of ["keydown", "keypress", "keyup"]) {
         panel.addEventListener(name, (event) => event.stopPropagation());
@@ -642,7 +640,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const t = this.#t;
       const input = h("textarea", {
         rows: "1",
-        maxlength: String(LONGEST),
+        maxlength: "2000",
         "aria-label": t.placeholder,
         placeholder: t.placeholder,
         autocomplete: "off",
@@ -718,8 +716,8 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     #show(open) {
       const { panel, launch } = this.#parts;
-      panel.classList.toggle("hidden", !open);
-      launch.classList.toggle("hidden", open);
+      panel.hidden = !open;
+      launch.hidden = open;
       launch.setAttribute("aria-expanded", open);
     }
 
@@ -765,7 +763,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const wanted = /^(dark|light)$/.test(theme) ? `&__theme=${theme}` : "";
       const frame = h("iframe", { class: "frame", title: this.#parts.title.textContent });
       this.#parts.frame = frame;
-      log.classList.add("hidden");
+      log.hidden = true;
       panel.append(frame);
       frame.src = this.#server.url(`?lang=${this.#lang}&embed=1${wanted}`);
     }
@@ -774,7 +772,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const { log, frame } = this.#parts;
       if (frame) frame.remove();
       this.#parts.frame = null;
-      log.classList.remove("hidden");
+      log.hidden = false;
       log.replaceChildren(this.#complaint(error, () => this.#loadFrame()));
     }
 
@@ -782,7 +780,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     async #greet() {
       const t = this.#t;
-      const label = h("div", { class: "label hidden" }, t.examples);
+      const label = h("div", { class: "label", hidden: "" }, t.examples);
       const chips = h("div", { class: "chips" });
       this.#parts.log.replaceChildren(h("h3", {}, t.greeting), label, chips);
       const given = this.getAttribute("data-suggestions");
@@ -798,7 +796,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
         }
       }
       chips.append(...this.#chips(questions.slice(0, 4)));
-      label.classList.toggle("hidden", !chips.childElementCount);
+      label.hidden = !chips.childElementCount;
     }
 
     #chips(questions) {
@@ -852,7 +850,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       const { log } = this.#parts;
       if (!this.#turns.length) log.replaceChildren();
       log.querySelectorAll(".next").forEach((node) => node.remove());
-      const body = h("div", { class: "answer" });
+      const body = h("div", {});
       const asked = h("div", { class: "asked text", dir: "auto" }, question);
       const element = h("div", { class: "turn" }, asked, body);
       const turn = { question, element, body, answer: null };
@@ -971,8 +969,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       if (error.code === "origin_not_allowed") return filled(t.refused, here);
       if (error.code === "unreachable") return filled(t.unreachable, here);
       if (!error.code || error.code === "broken") return t.broken;
-      const said = error.said || filled(t.failed, error.status || error.code);
-      return error.wait ? `${said} ${filled(t.wait, error.wait)}` : said;
+      return error.said || filled(t.failed, error.status || error.code);
     }
 
     /** Says what went wrong, to the page's scripts too, and offers to try again. */
@@ -983,7 +980,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     }
 
     #retryButton(retry) {
-      return button("small retry", retry, icon("again"), this.#t.retry);
+      return button("small", retry, icon("again"), this.#t.retry);
     }
 
     // ---- one answer
@@ -1025,9 +1022,9 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
     #card(citation, hits) {
       const quote = quotation(citation, hits);
-      quote.classList.add("hidden");
+      quote.hidden = true;
       const number = h("span", { class: "number" }, citation.marker);
-      const toggle = () => unfold(card, quote.classList.contains("hidden"));
+      const toggle = () => unfold(card, quote.hidden);
       const show = button("show", toggle, number, name(citation, this.#t));
       show.setAttribute("aria-expanded", "false");
       const card = h("li", { class: "card" }, h("div", { class: "line" }, show, this.#link(citation)), quote);
@@ -1121,7 +1118,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
   function unfold(card, open) {
     const quote = card.querySelector(".quote");
-    quote.classList.toggle("hidden", !open);
+    quote.hidden = !open;
     card.querySelector(".show").setAttribute("aria-expanded", String(open));
     const mark = quote.querySelector("mark");
     quote.scrollTop += mark.getBoundingClientRect().top - quote.getBoundingClientRect().top - 36;
@@ -1134,14 +1131,14 @@ details[open] summary { border-bottom: 1px solid var(--line); }
    * <wenyuan-chat>, and not twice in one corner: a tag pasted twice gives one chat.
    */
   function mount() {
+    if (!script) return; // a module: the page writes <wenyuan-chat> itself
     const corner = (node) => (/left/.test(node.getAttribute("data-position")) ? "left" : "right");
     const present = Array.from(document.querySelectorAll(TAG));
     const own = present.some((one) => !one.hasAttribute("data-base"));
-    const source = script || document.createElement("script");
-    const taken = present.some((one) => one.getAttribute("data-base") === HERE && corner(one) === corner(source));
+    const taken = present.some((one) => one.getAttribute("data-base") === HERE && corner(one) === corner(script));
     if (own || taken) return;
     const chat = document.createElement(TAG);
-    for (const { name, value } of Array.from(source.attributes)) {
+    for (const { name, value } of Array.from(script.attributes)) {
       if (name.startsWith("data-")) chat.setAttribute(name, value);
     }
     chat.setAttribute("data-base", HERE);
