@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +30,47 @@ title: "<script>window.owned=1</script>蓝溪村<img src=x onerror='window.owned
 """
 
 
+ADMIN = "test-admin-token"
+GUARDED = Path(__file__).with_name("guarded.py")
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
+    """A running server: its page's address, its port, its working folder, what it connected to."""
+
     url: str
     port: int
     folder: Path
+    connections: Path
+
+
+@contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[Served]:
+    """`rag serve` in a process of its own, in a folder with docs/; ended by Ctrl-C."""
+    connections = folder / "connections.txt"
+    process = subprocess.Popen(
+        [sys.executable, GUARDED, connections, "--lang", "en", "serve", "--index", "index",
+         "--port", "0"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = ""
+    for said in process.stderr:
+        if "serving on http://127.0.0.1:" in said:
+            break
+    assert "serving on http://127.0.0.1:" in said, said
+    url = said.split()[2]
+    try:
+        yield Served(f"{url}/", int(url.rsplit(":", 1)[1]), folder, connections)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=30)
+    # Ctrl-C is how a server is stopped: no failure, nothing to say.
+    assert (process.returncode, rest.strip()) == (0, "")
 
 
 @pytest.fixture(scope="session")
@@ -40,19 +79,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     shutil.copytree(DOCS, folder / "docs")
     (folder / "docs" / "hostile.md").write_text(HOSTILE, encoding="utf-8")
     # Without an index the command builds one from docs/ first.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rag", "--lang", "en", "serve", "--index", "index", "--port", "0"],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-    assert process.stderr is not None
-    said = [process.stderr.readline() for _ in range(3)]
-    assert "serving on http://127.0.0.1:" in said[-1], said
-    url = said[-1].split()[2]
-    yield Served(f"{url}/", int(url.rsplit(":", 1)[1]), folder)
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=30)
-    # Ctrl-C is how a server is stopped: no failure, nothing to say.
-    assert (process.returncode, rest.strip()) == (0, "")
+    with serving(folder, RAG_SERVER__ADMIN_TOKEN=ADMIN, RAG_SERVER__RATE_LIMIT="") as served:
+        yield served
+    # Not one connection out, from the start to the end.
+    noted = served.connections.read_text(encoding="utf-8").splitlines()
+    assert [line for line in noted if not re.search(r"127\.0\.0\.1|localhost|::1", line)] == []

@@ -96,7 +96,7 @@ class Access:
         self._header = server.trusted_header
         self._proxies = frozenset(_checked_address(proxy) for proxy in server.trusted_proxies)
         self.origins = frozenset(_checked_origin(origin) for origin in server.allowed_origins)
-        self._admin = server.admin_token.get_secret_value()
+        self._admin = _checked_token(server.admin_token.get_secret_value())
         # Tokens needn't outlive the process: a widget fetches a new one by itself.
         self._signer = TimestampSigner(secrets.token_bytes(32), salt="widget")
         self._rate = _checked_limit("server.rate_limit", server.rate_limit)
@@ -229,6 +229,16 @@ def _checked_origin(origin: str) -> str:
             "例如 https://oa.example.cn",
         )
     return bare.lower()
+
+
+def _checked_token(token: str) -> str:
+    if not token.isascii() or not token.isprintable() or token != token.strip():
+        raise ConfigError(
+            "server.admin_token travels in a header, so it may hold letters, digits and signs of "
+            "ASCII alone; choose another",
+            "server.admin_token 要放进请求头，只能用 ASCII 字母、数字和符号，请另设一个",
+        )
+    return token
 
 
 def _checked_limit(name: str, text: str) -> RateLimitItem | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,14 +23,13 @@ from rag.serving.access import TOKEN_SECONDS, Refusal
 from rag.serving.feedback import Given
 from rag.serving.library import Upload
 from rag.serving.metrics import CONTENT_TYPE_LATEST
-from rag.serving.middleware import foreign
-from rag.serving.replies import ApiError, lang_of, refusal_of
+from rag.serving.middleware import SMALL_BODY, foreign
+from rag.serving.replies import NOT_FOUND, ApiError, lang_of, refusal_of
 from rag.serving.service import Service
 from rag.types import Citation, Document, Event, Retrieved, Token, Turn
 
 # nginx would gather a stream otherwise.
 STREAM_HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-SMALL_BODY = 1 << 20  # bytes: a question with its history
 _Short = Annotated[str, Field(max_length=200)]
 
 
@@ -293,3 +292,19 @@ def readyz(service: _Service, response: Response) -> dict[str, bool]:
 def metrics(service: _Service) -> Response:
     """Counts and times in Prometheus' format."""
     return Response(service.metrics.page(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _nothing_here() -> None:
+    """Otherwise an unknown address would be Gradio's to answer."""
+    raise ApiError(NOT_FOUND)
+
+
+def close(app: FastAPI, prefix: str) -> None:
+    """Make every other address under /api and /v1 say that there is nothing; call it last."""
+    for path in ("/api/{rest:path}", "/v1/{rest:path}"):
+        app.add_api_route(
+            prefix + path,
+            _nothing_here,
+            methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            include_in_schema=False,
+        )

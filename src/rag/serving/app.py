@@ -56,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     replies.install(app)
     for router in (api.router, openai_api.router, pages.router):
         app.include_router(router, prefix=prefix)
+    api.close(app, prefix)
     _add_middleware(app, service, prefix)
     gr.mount_gradio_app(
         app,
@@ -86,7 +87,10 @@ def _add_middleware(app: FastAPI, service: Service, prefix: str) -> None:
     """From the inside out: the guard, cross-origin replies, headers."""
     app.add_middleware(ChatHead, prefix=prefix)
     refused = service.metrics.refused
-    app.add_middleware(Guard, access=service.access, prefix=prefix, refused=refused)
+    most = service.settings.server.max_upload_mb << 20
+    app.add_middleware(
+        Guard, access=service.access, prefix=prefix, upload_bytes=most, refused=refused
+    )
     # Gradio would otherwise allow any origin on a host that isn't local.
     app.add_middleware(
         CORSMiddleware,

@@ -41,6 +41,8 @@ class ChatHead:
             if message["type"] == "http.response.start":
                 start = message
                 return
+            if message["type"] != "http.response.body":
+                return
             body += message.get("body", b"")
             if message.get("more_body"):
                 return

@@ -20,6 +20,10 @@ NO_UPLOAD = Refusal(
     403, "uploads_elsewhere", "upload articles with POST /api/documents",
     "请用 POST /api/documents 上传文章",
 )  # fmt: skip
+SMALL_BODY = 1 << 20  # bytes: a question with its history
+TOO_LARGE = Refusal(
+    413, "too_large", "the request is too large; send less", "请求过大，请减小后再发送"
+)
 CORS_HEADERS = ("Content-Type", TOKEN_HEADER, "Accept-Language")
 
 
@@ -70,9 +74,15 @@ class Guard:
     """Lets a request in or refuses it; `scope["state"]` then says who it comes from."""
 
     def __init__(
-        self, app: ASGIApp, access: Access, prefix: str, refused: Callable[[str], None]
+        self,
+        app: ASGIApp,
+        access: Access,
+        prefix: str,
+        upload_bytes: int,
+        refused: Callable[[str], None],
     ) -> None:
         self._app = app
+        self._upload_bytes = upload_bytes
         self._access = access
         self._prefix = prefix
         self._refused = refused
@@ -103,25 +113,41 @@ class Guard:
         origin = self._access.origin(headers, peer)
         if origin == "foreign" and scope.get("method") not in ("GET", "HEAD"):
             return foreign(headers.get("origin", ""))
+        refusal = self._by_path(scope, path, headers)
+        if refusal is not None:
+            return refusal
+        if origin == "allowed":
+            return self._from_page(path, headers, peer)
         identity = self._access.identity(headers, peer)
-        if path.startswith("/api/documents") and scope.get("method") in ("POST", "DELETE"):
-            # Before the body is read: nobody else may fill the disk.
-            if not self._access.is_admin(headers.get(ADMIN_HEADER)):
-                return NO_ADMIN
-        elif path.startswith("/gradio_api/upload"):
-            return NO_UPLOAD
-        if origin != "allowed":
-            return identity if isinstance(identity, Refusal) else (identity, False)
+        return identity if isinstance(identity, Refusal) else (identity, False)
+
+    def _by_path(self, scope: Scope, path: str, headers: Headers) -> Refusal | None:
+        """What is refused whoever asks, before the body is read."""
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._most(path):
+            return TOO_LARGE
+        changes = scope.get("method") in ("POST", "DELETE")
+        if path.startswith("/api/documents") and changes:
+            return None if self._access.is_admin(headers.get(ADMIN_HEADER)) else NO_ADMIN
+        return NO_UPLOAD if path.startswith("/gradio_api/upload") else None
+
+    def _from_page(self, path: str, headers: Headers, peer: str) -> tuple[str, bool] | Refusal:
+        """A page of an allowed origin: with a token it may ask, and nothing else."""
         if path == TOKEN_PATH:
             return self._access.address(headers, peer), True
         if path in WIDGET_PATHS:
             token = headers.get(TOKEN_HEADER)
             refusal = self._access.check_token(token, headers.get("origin"))
             return refusal or (self._access.address(headers, peer), True)
-        # Another site's page may not read the rest, unless whoever wrote it holds a key.
+        # ... unless whoever wrote the page holds a key.
+        identity = self._access.identity(headers, peer)
         if self._access.closed and not isinstance(identity, Refusal):
             return identity, False
         return foreign(headers.get("origin", ""))
+
+    def _most(self, path: str) -> int:
+        """Bytes that a request's body may have."""
+        return self._upload_bytes if path == "/api/documents" else SMALL_BODY
 
 
 def foreign(origin: str) -> Refusal:
@@ -137,6 +163,7 @@ def foreign(origin: str) -> Refusal:
 __all__ = [
     "ADMIN_HEADER",
     "CORS_HEADERS",
+    "SMALL_BODY",
     "Guard",
     "SecurityHeaders",
     "content_security_policy",

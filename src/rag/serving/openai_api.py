@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from rag.assistant import MAX_QUESTION
 from rag.errors import Lang, RagError
 from rag.serving.access import Refusal
-from rag.serving.api import SMALL_BODY, STREAM_HEADERS, asker, given_to_dict, service_of
+from rag.serving.api import STREAM_HEADERS, asker, given_to_dict, service_of
 from rag.serving.feedback import Given
+from rag.serving.middleware import SMALL_BODY
 from rag.serving.pages import document_url
 from rag.serving.replies import ApiError, lang_of, refusal_of
 from rag.types import Answer, Event, Token, Turn

@@ -27,8 +27,9 @@ _STATUS: tuple[tuple[type[RagError], int, str], ...] = (
     (IndexBusyError, 409, "index_busy"),
     (StorageError, 507, "storage"),
 )
+NOT_FOUND = Refusal(404, "not_found", "there is nothing at this address", "该地址没有内容")
 _KNOWN: Mapping[int, tuple[str, str, str]] = {
-    404: ("not_found", "there is nothing at this address", "该地址没有内容"),
+    404: (NOT_FOUND.code, NOT_FOUND.en, NOT_FOUND.zh),
     405: ("method_not_allowed", "this address takes another method", "该地址不支持此方法"),
     413: ("too_large", "the request is too large; send less", "请求过大，请减小后再发送"),
 }

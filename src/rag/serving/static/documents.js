@@ -9,6 +9,9 @@
   let offset = 0;
   let latest = 0;
 
+  // A header takes ASCII alone; a token with other signs is wrong in any case.
+  const token = () => find("token").value.replace(/[^\x20-\x7e]/g, "?");
+
   async function failure(response) {
     try {
       return (await response.json()).error.message;
@@ -62,7 +65,7 @@
     if (!confirm(say(`从索引中移除《${name}》？文件会保留。`, `Take “${name}” out of the index? Its file stays.`))) return;
     const response = await fetch(`${base}/api/documents/${encodeURIComponent(item.document_id)}`, {
       method: "DELETE",
-      headers: { "X-Admin-Token": find("token").value },
+      headers: { "X-Admin-Token": token() },
     });
     outcomes([{ ok: response.ok, text: response.ok ? say(`已移除：${name}`, `Removed: ${name}`) : await failure(response) }]);
     if (response.ok) await list();
@@ -102,7 +105,7 @@
       finished(request);
     });
     request.open("POST", `${base}/api/documents`);
-    request.setRequestHeader("X-Admin-Token", find("token").value);
+    request.setRequestHeader("X-Admin-Token", token());
     request.setRequestHeader("Accept-Language", zh ? "zh" : "en");
     bar.hidden = false;
     bar.value = 0;
