@@ -235,3 +235,58 @@ def test_a_public_set_is_asked_among_news_articles(rag: Rag, name: str) -> None:
     found = figures(done, name)
     assert found["recall@5"] > 0.8
     assert found["f1"] > 0.1
+
+
+# init and tune
+
+
+def test_init_drafts_questions_that_the_articles_answer(rag: Rag, home: Path) -> None:
+    rag("index")
+    (home / "init").write_text("a file of that name doesn't matter", encoding="utf-8")
+    done = rag("eval", "init", "--count", "5")
+    assert (done.code, done.out) == (0, "")
+    assert "2 drafts in eval/draft.jsonl" in done.err
+    assert figures(rag("eval", "eval/draft.jsonl", "--json"), "draft")["accepted"] == 1.0
+    done = rag("eval", "init")
+    assert done.code == 2
+    assert "already is such a file" in done.err
+
+
+def test_init_without_an_index_is_code_3_and_without_sentences_1(rag: Rag, home: Path) -> None:
+    assert rag("eval", "init").code == 3
+    for path in (home / "docs").iterdir():
+        path.unlink()
+    (home / "docs" / "a.txt").write_text("村里的老人都说，桥修好以后方便多了。", encoding="utf-8")
+    rag("index")
+    done = rag("eval", "init")
+    assert done.code == 1
+    assert "write questions yourself" in done.err
+
+
+def test_tune_writes_nothing_where_nothing_is_better(rag: Rag, home: Path) -> None:
+    rows = [GOLD[i % 3] | {"id": str(i), "evidence": []} for i in range(60)]
+    write(home / "many.jsonl", rows)
+    done = rag("eval", "tune", "many.jsonl")
+    assert done.code == 0
+    assert "| answering.threshold | 0.4 | 0.4 |" in done.out
+    assert "no better on unseen questions" in done.err
+    assert not (home / "rag.toml").exists()
+
+
+def test_tune_writes_a_threshold_that_is_better(rag: Rag, home: Path) -> None:
+    (home / "rag.toml").write_text("[answering]\nthreshold = 1.0\n", encoding="utf-8")
+    rows = [GOLD[i % 3] | {"id": str(i), "evidence": []} for i in range(60)]
+    write(home / "many.jsonl", rows)
+    assert "threshold = 1.0\n" in (home / "rag.toml").read_text("utf-8")
+    assert rag("eval", "tune", "many.jsonl", "--dry-run").code == 0
+    assert "threshold = 1.0\n" in (home / "rag.toml").read_text("utf-8")
+    done = rag("eval", "tune", "many.jsonl")
+    assert "written: rag.toml" in done.err
+    assert "# rag eval tune on many: score" in (home / "rag.toml").read_text("utf-8")
+    assert figures(rag("eval", "--json"))["accepted"] == 1.0
+
+
+def test_tune_wants_enough_questions(rag: Rag) -> None:
+    done = rag("eval", "tune", "eval/gold/mine.jsonl")
+    assert done.code == 2
+    assert "3 questions are too few" in done.err

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +12,17 @@ from typing import TYPE_CHECKING
 import click
 
 from rag.cli.base import cli, index_option, lang, say, with_index
-from rag.cli.indexing import DEFAULT_ARTICLES
-from rag.cli.indexing import progress_bar as indexing_bar
-from rag.config import Settings
-from rag.errors import ConfigError
+from rag.cli.eval_parts import GOLD, bar, indexed, is_about, open_sets, sampled
+from rag.config import CONFIG_FILE, Settings
+from rag.errors import ConfigError, RagError
 
 if TYPE_CHECKING:
     from rag.evaluation import GoldSet, Run, Summary, System
     from rag.evaluation.compare import Comparison
     from rag.evaluation.gate import Check
 
-GOLD = Path("eval") / "gold"
 REPORTS = Path("eval") / "reports"
+DRAFT = Path("eval") / "draft.jsonl"
 _RUN = "run"
 
 
@@ -115,21 +111,22 @@ def run(
     out: Path,
 ) -> int:  # fmt: skip
     """Ask the gold questions and judge the answers."""
+    from rag.assembly import system_of
     from rag.evaluation import load_run, summarise
     from rag.evaluation.compare import compare
     from rag.evaluation.gate import check_gate, read_gate, unchecked
 
-    sets = [_sampled(one, sample) for one in _open_sets(gold)]
+    sets = [sampled(one, sample) for one in open_sets(gold)]
     if gate is not None:
         read_gate(gate)  # a gate that can't be read is no reason to wait for
     before = load_run(other, out) if other is not None else None
-    settings = with_index(settings, index_dir)
-    if index_dir is None and not corpus and _nothing_indexed(settings):
-        corpus = (DEFAULT_ARTICLES,)
-    with _system(settings, sets, corpus, limit) as system:
+    settings, named = with_index(settings, index_dir), index_dir is not None
+    with indexed(settings, sets, corpus, limit=limit, named_index=named) as found:
+        system = system_of(found)
         if not gold:
-            sets = [one for one in sets if _is_about(system, one)]
+            sets = [one for one in sets if is_about(system, one)]
         result = _run(system, sets, name)
+        system.close()
     summaries = summarise(result.records)
     comparison = compare(before, result) if before is not None else None
     checks = check_gate(gate, summaries) if gate is not None else ()
@@ -140,98 +137,12 @@ def run(
     return 0 if all(check.held for check in checks) else 1
 
 
-def _open_sets(paths: Sequence[Path]) -> list[GoldSet]:
-    from rag.evaluation import open_set
-
-    chosen = list(paths) or sorted(GOLD.glob("*.jsonl"))
-    if not chosen:
-        raise ConfigError(
-            f"{GOLD}: there are no gold sets; name one, or draft one with: rag eval init",
-            f"{GOLD}：没有题集，请指定题集文件，或运行 rag eval init 生成草稿",
-        )
-    sets = [open_set(path) for path in chosen]
-    names = [one.name for one in sets]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(
-                f"two sets are called {name}; rename one of the files",
-                f"有两个题集都名为 {name}，请重命名其中一个文件",
-            )
-    return sets
-
-
-def _nothing_indexed(settings: Settings) -> bool:
-    """Whether there is no index yet but there are articles, as on a fresh clone."""
-    from rag.assembly import backend_of, embedder_of
-    from rag.errors import NoIndexError
-
-    if not DEFAULT_ARTICLES.is_dir():
-        return False
-    try:
-        backend_of(settings, embedder_of(settings)).snapshot()
-    except NoIndexError:
-        say(
-            f"there is no index yet; measuring over {DEFAULT_ARTICLES}/",
-            f"还没有索引，改用 {DEFAULT_ARTICLES}/ 评测",
-        )
-        return True
-    return False
-
-
-def _is_about(system: System, gold_set: GoldSet) -> bool:
-    """Whether the index has any article that a set names; sets that name none are about any."""
-    wanted = {document for gold in gold_set.questions for document in gold.documents}
-    if not wanted or any(system.assistant.document(document) for document in wanted):
-        return True
-    name = gold_set.name
-    say(
-        f"{name}: left out, its articles aren't in this index; name it to ask it all the same",
-        f"{name}：已跳过，其文章不在当前索引中；如仍要评测请指定该文件",
-    )
-    return False
-
-
-def _sampled(gold_set: GoldSet, count: int | None) -> GoldSet:
-    import random
-    from dataclasses import replace
-
-    if count is None or count >= len(gold_set.questions):
-        return gold_set
-    chosen = sorted(random.Random(0).sample(range(len(gold_set.questions)), count))
-    return replace(gold_set, questions=tuple(gold_set.questions[i] for i in chosen))
-
-
-@contextmanager
-def _system(
-    settings: Settings, sets: Sequence[GoldSet], corpus: Sequence[Path], limit: int | None
-) -> Iterator[System]:
-    """The configured index, or a temporary one where sets or --corpus bring articles."""
-    from rag.assembly import indexer_of, system_of
-    from rag.evaluation.articles import gather
-
-    if not corpus and not any(one.brings_articles for one in sets):
-        system = system_of(settings)
-        yield system
-        system.close()
-        return
-    with tempfile.TemporaryDirectory(prefix="rag-eval-") as name:
-        paths = gather(sets, corpus, Path(name), limit=limit)
-        temporary = with_index(settings, Path(name) / "index")
-        with indexing_bar() as progress:
-            report = indexer_of(temporary).index(paths, progress=progress)
-        for problem in report.problems:
-            say(problem.error.en, problem.error.zh)
-        system = system_of(temporary)
-        yield system
-        system.close()
-
-
 def _run(system: System, sets: Sequence[GoldSet], name: str | None) -> Run:
     from rag.evaluation import Run, run_sets
 
     started = datetime.now(UTC)
     clock = time.perf_counter()
-    with _bar(sum(len(one.questions) for one in sets)) as advance:
+    with bar(sum(len(one.questions) for one in sets)) as advance:
         records = run_sets(system, sets, progress=advance)
     commit = system.fingerprint.commit
     return Run(
@@ -241,25 +152,6 @@ def _run(system: System, sets: Sequence[GoldSet], name: str | None) -> Run:
         fingerprint=system.fingerprint,
         records=records,
     )
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Remaining(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
-        task = bar.add_task("提问" if lang() == "zh" else "asking", total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def _save(
@@ -329,3 +221,103 @@ def _markdown(
     if checks:
         parts.append(gate_markdown(checks, lang()))
     return "\n".join(parts)
+
+
+@evaluate.command()
+@index_option
+@click.option("--count", type=click.IntRange(min=1), default=50, help="Questions.  [default: 50]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DRAFT,
+    help="File to write.  [default: eval/draft.jsonl]",
+)
+@click.option("--seed", type=int, default=0, help="Another number draws other sentences.")
+@click.pass_obj
+def init(settings: Settings, index_dir: Path | None, count: int, out: Path, seed: int) -> int:
+    """Draft gold questions from the articles of the index, for a person to accept or correct."""
+    from rag.assembly import backend_of, embedder_of
+    from rag.evaluation.draft import draft
+    from rag.evaluation.record import write_text
+
+    if out.exists():
+        raise ConfigError(
+            f"{out}: there already is such a file; name another with --out",
+            f"{out}：文件已存在，请用 --out 指定其他文件",
+        )
+    settings = with_index(settings, index_dir)
+    store = backend_of(settings, embedder_of(settings)).open()
+    documents = (store.document(info.id) for info, _ in store.documents())
+    rows = draft([document for document in documents if document], count=count, seed=seed)
+    store.close()
+    if not rows:
+        raise RagError(
+            "no sentence with a figure, date or name was found to ask about; write questions "
+            "yourself, see eval/gold/README.md",
+            "没有找到含数字、日期或名称、可供提问的句子，请自行编写，参见 eval/gold/README.md",
+        )
+    write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    say(
+        f"{len(rows)} drafts in {out}; correct them, delete what is no good, move them to {GOLD}/",
+        f"{out} 中有 {len(rows)} 道草稿；请修改、删去不合适的，再移入 {GOLD}/",
+    )
+    return 0
+
+
+@evaluate.command()
+@click.argument("gold", nargs=-1, type=click.Path(path_type=Path), required=True)
+@index_option
+@click.option(
+    "--corpus",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Articles to build a temporary index from.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="First N articles of each JSON Lines corpus."
+)
+@click.option("--sample", type=click.IntRange(min=1), help="N questions of each set, at random.")
+@click.option(
+    "--cost",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    help="What a wrong answer costs, beside 1 for a right one.  [default: 1]",
+)
+@click.option("--dry-run", is_flag=True, help="Print the figures and write nothing.")
+@click.pass_context
+def tune(
+    context: click.Context,
+    gold: tuple[Path, ...],
+    index_dir: Path | None,
+    corpus: tuple[Path, ...],
+    limit: int | None,
+    sample: int | None,
+    cost: float,
+    dry_run: bool,
+) -> int:
+    """Fit the vector search's weight and the threshold on GOLD, into the settings file.
+
+    Nothing is written unless the choice does better on questions that it wasn't made on.
+    """
+    from rag.assembly import system_of
+    from rag.evaluation.markdown import tuning_markdown
+    from rag.evaluation.tune import WEIGHTS, write_choice
+    from rag.evaluation.tune import tune as fit
+
+    sets = [sampled(one, sample) for one in open_sets(gold)]
+    settings, named = with_index(context.obj, index_dir), index_dir is not None
+    with indexed(settings, sets, corpus, limit=limit, named_index=named) as found:
+        weights = {*WEIGHTS, settings.retrieval.dense_weight}
+        total = len(weights) * sum(len(one.questions) for one in sets)
+        with bar(total) as advance:
+            tuning = fit(system_of, found, sets, cost=cost, progress=advance)
+    click.echo(tuning_markdown(tuning, lang()), nl=False)
+    path = context.find_root().params.get("config") or CONFIG_FILE
+    if not tuning.helps:
+        say(f"no better on unseen questions; {path} stays", f"在未见题目上没有改进，{path} 不变")
+    elif not dry_run:
+        names = ", ".join(one.name for one in sets)
+        score = f"{tuning.as_was.score:.3f} -> {tuning.held_out.score:.3f}"
+        write_choice(path, tuning, f"rag eval tune on {names}: score {score}, cross-validated")
+        say(f"written: {path}", f"已写入：{path}")
+    return 0

@@ -23,8 +23,10 @@ def fingerprint_of(settings: Settings, embedder: Embedder, store: PassageStore) 
     return Fingerprint(
         version=rag.__version__,
         commit=commit(),
-        # The server's section holds keys, and no answer depends on it.
-        config=settings.model_dump(mode="json", exclude={"server"}),
+        # Addresses and keys are nobody's business who reads a report; no answer depends on them.
+        config=settings.model_dump(
+            mode="json", exclude={"server": True, "generator": {"base_url", "api_key_file"}}
+        ),
         embedder=embedder.id,
         embedder_sha=embedder.fingerprint,
         index_sha=index_sha(store),

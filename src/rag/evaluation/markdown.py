@@ -11,6 +11,7 @@ from rag.evaluation.gate import Check
 from rag.evaluation.record import Record, Run
 from rag.evaluation.strings import text
 from rag.evaluation.summary import ALL, METRICS, Figure, Group, Summary
+from rag.evaluation.tune import Tuning
 
 _BY_GROUP = ("accepted", "rejection", "recall@5", "f1")
 _FLIPS = 30
@@ -92,6 +93,35 @@ def difference_row(one: Difference, lang: Lang) -> list[str]:
         f"{one.p:.4f}" if one.p >= 0.0001 else "<0.0001",
         f"{one.gained} / {one.lost}",
     ]
+
+
+def tuning_markdown(tuning: Tuning, lang: Lang) -> str:
+    """The values and the figures: before, held out, and on all questions."""
+    was, now = tuning.before, tuning.chosen
+    values = [["retrieval.dense_weight", f"{was.dense_weight:g}", f"{now.dense_weight:g}"],
+              ["answering.threshold", f"{was.threshold:g}", f"{now.threshold:g}"]]  # fmt: skip
+    columns = (tuning.as_was, tuning.held_out, tuning.fitted)
+    rows = [[text("score", lang), *(_decimals(one.score) for one in columns)]]
+    rows.append([metric_name("accepted", lang), *(_decimals(one.accepted) for one in columns)])
+    rows.append([metric_name("rejection", lang), *(_decimals(one.rejection) for one in columns)])
+    rows.append([metric_name("mrr@10", lang), *(_decimals(one.mrr) for one in columns)])
+    keys = ("setting", "before", "chosen")
+    header = [text("figure", lang), *(text(key, lang) for key in ("before", "held_out", "fitted"))]
+    change = text(
+        "held_out_change",
+        lang,
+        delta=tuning.held_out.score - tuning.as_was.score,
+        low=tuning.low,
+        high=tuning.high,
+        p=tuning.p,
+        count=tuning.questions,
+    )
+    parts = [_table([text(key, lang) for key in keys], values), _table(header, rows), change]
+    return "\n\n".join(parts) + "\n"
+
+
+def _decimals(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def gate_markdown(checks: Sequence[Check], lang: Lang) -> str:
@@ -194,4 +224,5 @@ __all__ = [
     "outcome_name",
     "records_of",
     "run_markdown",
+    "tuning_markdown",
 ]

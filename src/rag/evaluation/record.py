@@ -81,7 +81,7 @@ class Record:
 class Fingerprint:
     """What was measured: another fingerprint, another system.
 
-    `config` leaves out the server's section, which holds keys and changes no answer.
+    `config` leaves out addresses and keys, which change no answer.
     """
 
     version: str

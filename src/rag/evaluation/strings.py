@@ -99,6 +99,16 @@ _STRINGS: dict[str, tuple[str, str]] = {
         "first.",
         "超出 {limit} 个的 {count} 个问题见同名 .json 文件，页面优先保留错误的问题。",
     ),
+    "chosen": ("chosen", "选定"),
+    "score": ("score (right 1, withheld 0, wrong minus cost)", "得分（正确 1，未答 0，答错扣分）"),
+    "held_out": ("on unseen questions", "未见题目"),
+    "fitted": ("chosen, on all", "选定值，全部题目"),
+    "held_out_change": (
+        "Difference in score on unseen questions: {delta:+.3f} [{low:+.3f}, {high:+.3f}], "
+        "p = {p:.4f}; {count} questions, 5 folds by passage.",
+        "未见题目上的得分差：{delta:+.3f} [{low:+.3f}, {high:+.3f}]，p = {p:.4f}；"
+        "{count} 个问题，按段落分 5 折。",
+    ),
     "no_script": (
         "The table of questions needs JavaScript; the figures above don't.",
         "逐题结果需要 JavaScript，以上指标不需要。",
