@@ -174,7 +174,11 @@ def test_a_broken_row_is_refused_with_its_line(tmp_path: Path) -> None:
 
 def beir(folder: Path, qrels: str, queries: str = "") -> GoldSet:
     (folder / "qrels").mkdir()
-    corpus = [{"_id": "d1", "title": "桥", "text": "37座石桥"}, {"_id": "d2", "text": "学校"}]
+    corpus = [
+        {"_id": "d1", "title": "桥", "text": "37座石桥"},
+        {"_id": "d2", "title": "学校", "text": ""},
+        {"_id": "d3", "text": ""},
+    ]
     asked = [{"_id": "q1", "text": "几座桥？"}, {"_id": "q2", "text": "unjudged"}]
     (folder / "corpus.jsonl").write_text(lines(*corpus), encoding="utf-8")
     (folder / "queries.jsonl").write_text(queries or lines(*asked), encoding="utf-8")
@@ -186,7 +190,10 @@ def test_a_beir_folder_gives_the_judged_queries_and_its_corpus(tmp_path: Path) -
     found = beir(tmp_path, "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td2\t0\n")
     (gold,) = found.questions
     assert (gold.id, gold.question, gold.documents) == ("q1", "几座桥？", ("d1",))
-    assert [article.id for article in found.articles()] == ["d1", "d2"]
+    assert list(found.articles()) == [
+        Article("d1", "桥", "37座石桥"),
+        Article("d2", "学校", "学校"),
+    ]
     assert found.name == tmp_path.name
 
 

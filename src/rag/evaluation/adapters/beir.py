@@ -38,9 +38,12 @@ def read_beir(folder: Path) -> GoldSet:
     def articles() -> Iterator[Article]:
         problems = Problems(corpus)
         for line, row in json_lines(corpus, problems):
-            identifier, text = _text(row, "_id", line, problems), _text(row, "text", line, problems)
+            identifier = _text(row, "_id", line, problems)
+            title = str(row.get("title") or "")
+            # Some corpora have documents of a title alone, and some of nothing at all.
+            text = str(row.get("text") or "").strip() or title
             if identifier and text:
-                yield Article(identifier, str(row.get("title") or ""), text)
+                yield Article(identifier, title, text)
         problems.finish(questions)
 
     return GoldSet(set_name(folder), tuple(questions), articles)
