@@ -15,6 +15,7 @@ HEAVY = (
     "langchain_text_splitters",
     "gradio",
     "sentence_transformers",
+    "openai",
 )
 _PROGRAM = """
 import json, socket, sys

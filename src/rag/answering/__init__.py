@@ -4,10 +4,9 @@ from rag.answering.abstention import Judge, Verdict
 from rag.answering.citations import CitationGate, Finding
 from rag.answering.evidence import Evidence, EvidenceFinder
 from rag.answering.extractive import AnswerGenerator, ExtractiveGenerator, decline
-from rag.answering.followups import QuestionRewriter
 from rag.answering.plugins import GeneratorContext, plugin, plugin_names
 from rag.answering.question import Question, QuestionAnalyser, Segmenter
-from rag.answering.rewriting import Rewriter
+from rag.answering.rewriting import QuestionRewriter, Rewriter
 
 __all__ = [
     "AnswerGenerator",

@@ -215,10 +215,7 @@ class ChatEndpoint:
                 if time.monotonic() >= ends:
                     raise failure("timeout")
                 if isinstance(event, BaseException):
-                    error = failure_of(event, begun=begun)
-                    # What has been read can't be taken back: another try would write it again.
-                    error.retriable = error.retriable and not written
-                    raise error
+                    raise _final(failure_of(event, begun=begun), written)
                 if isinstance(event, _End):
                     yield _ended(event, written)
                     return
@@ -334,8 +331,14 @@ def _ended(event: _End, written: str) -> Delta:
         raise failure("empty")
     # A stream that just ends may have been cut off on its way.
     if event.reason is None and not written.rstrip(" ").endswith(_ENDS):
-        raise failure("disconnected")
+        raise _final(failure("disconnected"), written)
     return Delta(cut=event.reason == "length")
+
+
+def _final(error: GeneratorError, written: str) -> GeneratorError:
+    """What has been read can't be taken back: another try would write it again."""
+    error.retriable = error.retriable and not written
+    return error
 
 
 def _reasons(delta: object) -> bool:

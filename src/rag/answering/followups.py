@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from typing import Protocol
 
 from rag.answering import prompts
 from rag.answering.budget import Counter, recent
@@ -19,18 +18,6 @@ from rag.types import Token, Turn
 
 _MAX_TOKENS = 200
 _LONGEST = 400  # characters
-
-
-class QuestionRewriter(Protocol):
-    """Makes follow-up questions whole and takes compound ones apart."""
-
-    def rewriting(self, question: str, history: Sequence[Turn]) -> Generator[Token, None, str]:
-        """Returns the question as one that stands alone; yields empty tokens while it waits."""
-        ...
-
-    def split(self, query: str) -> list[str]:
-        """The questions in a query."""
-        ...
 
 
 class ModelRewriter:
@@ -83,4 +70,4 @@ def _is_faithful(asked: str, question: str, history: Sequence[Turn]) -> bool:
     return new <= known
 
 
-__all__ = ["ModelRewriter", "QuestionRewriter"]
+__all__ = ["ModelRewriter"]

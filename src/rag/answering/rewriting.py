@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
+from typing import Protocol
 
 from rag.answering.kinds import Kind, kind_of
 from rag.answering.question import QuestionAnalyser, place_stem
@@ -32,6 +33,18 @@ _DISTRIBUTED = re.compile(
 _MARKED = re.compile(r"^(?:那么|那(?![里儿个些位])|还有|另外|然后)[,，]?(?![里儿个些位])")
 _JOIN = r"\s*(?:和|与|跟|同|以及|及|、|,|，|\band\b)\s*"
 _ASKS = re.compile(r"什么|啥|哪|谁|多少|几(?!乎)|怎么|如何|怎样|为何|是否|吗|何时")
+
+
+class QuestionRewriter(Protocol):
+    """Makes follow-up questions whole and takes compound ones apart."""
+
+    def rewriting(self, question: str, history: Sequence[Turn]) -> Generator[Token, None, str]:
+        """Returns the question as one that stands alone; yields empty tokens while it waits."""
+        ...
+
+    def split(self, query: str) -> list[str]:
+        """The questions in a query."""
+        ...
 
 
 class Rewriter:

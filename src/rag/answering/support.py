@@ -21,6 +21,7 @@ from rag.text import Span
 # Least share of a clause's words that a sentence with its figure must have: the same figure in
 # another matter is no support.
 _RELATED = 0.3
+_SINGLE = 0.6  # what counts a single character: it may belong to another word there
 _AROUND = 0.7  # what counts a word that stands beside the sentence
 # Cosines between a sentence and its translation, and between two that have nothing in common.
 _SAME, _OTHER = 0.6, 0.1
@@ -290,7 +291,8 @@ class _Clause:
 
     def _has(self, word: str, unit: Unit, around: str) -> float:
         if self._chinese:
-            return max(match(word, unit.folded), _AROUND * match(word, around))
+            found = max(match(word, unit.folded), _AROUND * match(word, around))
+            return found if len(word) > 1 else _SINGLE * found
         if has_word(word, unit.folded):
             return 1.0
         return _AROUND if has_word(word, around) else 0.0
