@@ -99,6 +99,10 @@ class ClaimReader:
         """The places that folded text names."""
         return self._finder.places_in(folded)
 
+    def people_in(self, folded: str) -> list[Term]:
+        """The people that Chinese text names."""
+        return list(self._finder.people_in(folded, self._finder.places_in(folded)))
+
     def words(self, folded: str) -> list[str]:
         """The distinct content words of a folded text; English ones without their endings."""
         if not is_cjk(folded):

@@ -130,7 +130,17 @@ class NameFinder:
         return len(list(self._segment(word))) > 1 and len(list(self._segment(stem(word)))) > 1
 
     def _names(self, text: str, places: Sequence[Term]) -> Iterator[Term]:
-        """People by surname and loose characters; what stands before an organisation's suffix."""
+        """People; what stands before an organisation's suffix; foreign words."""
+        yield from self.people_in(text, places)
+        spans = self._segment(text)
+        for body in _BODY.finditer(text):
+            yield from self._body(text, spans, body.start())
+        for match in re.finditer(r"[a-z][a-z0-9&-]*[a-z0-9]", text):
+            if is_cjk(text) and not is_stop(match.group()):
+                yield Term(match.start(), match.end(), match.group())
+
+    def people_in(self, text: str, places: Sequence[Term]) -> Iterator[Term]:
+        """People of Chinese text, by surname and loose characters or a title."""
         spans = self._segment(text)
         taken = [(term.start, term.end) for term in places]
         for at, (start, _) in enumerate(spans):
@@ -139,11 +149,6 @@ class NameFinder:
             end = self._person(text, spans, at)
             if end:
                 yield Term(start, end, text[start:end])
-        for body in _BODY.finditer(text):
-            yield from self._body(text, spans, body.start())
-        for match in re.finditer(r"[a-z][a-z0-9&-]*[a-z0-9]", text):
-            if is_cjk(text) and not is_stop(match.group()):
-                yield Term(match.start(), match.end(), match.group())
 
     def _person(self, text: str, spans: Sequence[Span], at: int) -> int:
         """Where a name that begins with this word ends; 0 where there is none."""

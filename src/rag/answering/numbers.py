@@ -47,7 +47,7 @@ _NUMBER = re.compile(
     rf"(?:[\s-](?P<scale3>{_EN_SCALE})\b)?"
 )
 _AFTER = re.compile(
-    rf"\s*(?P<percent>%|percent\b|per cent\b|个?百分点|成(?![立为员本都功果交型]))|\s*(?P<unit>{_UNIT})"
+    rf"\s*(?P<percent>%|percent\b|per cent\b|个?百分点|成(?![立为员本都功果交型]))|\s*(?P<unit>{_UNIT}|个)"
 )
 _MONTHS = {name: i for i, name in enumerate(
     "january february march april may june july august september october november december".split(),
@@ -114,19 +114,20 @@ def chinese_number(text: str) -> int | None:
         return (
             int("".join(str(_DIGITS[c]) for c in text)) if all(c in _DIGITS for c in text) else None
         )
-    total = section = digit = 0
+    whole = high = section = digit = 0  # of 亿, of 万, below 万, the last numeral
     for char in text:
         if char in _DIGITS:
             digit = _DIGITS[char]
         elif char in _SMALL:
             section += (digit or (1 if section == 0 or char == "十" else 0)) * _SMALL[char]
             digit = 0
-        elif char in _SCALES:
-            total = (total + section + digit or 1) * _SCALES[char]
-            section = digit = 0
+        elif char == "万":
+            high, section, digit = (section + digit or 1) * 10**4, 0, 0
+        elif char == "亿":
+            whole, high, section, digit = (high + section + digit or 1) * 10**8, 0, 0, 0
         else:
             return None
-    return total + section + digit
+    return whole + high + section + digit
 
 
 def days(folded: str) -> list[Day]:

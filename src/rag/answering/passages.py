@@ -39,7 +39,8 @@ class Unit:
     years that it names itself, `years` those that hold for it. `places` are those it names, and of
     `rivals`, what the article as a whole is about, those that hold for it: its own, else the last
     ones named before it, else its heading's, else all; `governed[i]` are the places that
-    `figures[i]` belongs to, by its clause.
+    `figures[i]` belongs to, by its clause; `kinds` the suffixes of the places that it names.
+    `people` says whether it names anybody.
     """
 
     passage: int
@@ -56,6 +57,8 @@ class Unit:
     places: frozenset[str]
     rivals: frozenset[str]
     governed: tuple[frozenset[str], ...]
+    kinds: frozenset[str]
+    people: bool
     chinese: bool
 
 
@@ -131,6 +134,8 @@ class PassageReader:
                         places=about,
                         rivals=subjects,
                         governed=self._governed(piece, found),
+                        kinds=self._kinds(piece),
+                        people=bool(self._claims.people_in(piece)),
                         chinese=is_cjk(piece),
                     )
                 )
@@ -170,6 +175,10 @@ class PassageReader:
 
     def _places(self, folded: str) -> frozenset[str]:
         return frozenset(place_stem(term.text) for term in self._claims.places_in(folded))
+
+    def _kinds(self, folded: str) -> frozenset[str]:
+        terms = self._claims.places_in(folded)
+        return frozenset(term.text.removeprefix(place_stem(term.text)) for term in terms) - {""}
 
     def _commonest(self, folded: str) -> frozenset[str]:
         """The place that an article names most, when its title names none."""

@@ -86,8 +86,11 @@ def support_of(
     for clause in claim.clauses:
         places = clause.places or places
         if not _REPORTED.search(clause.text):  # the year of a report isn't that of its facts
-            days = tuple(day for day in clause.days if day.year) or days
-        if clause.claims or clause.places:
+            days = clause.days or days
+        alone = not (clause.words or clause.figures or clause.quotes or clause.names)
+        if alone and not clause.places and len(claim.clauses) > 1:
+            pass  # 2024年, ...: holds for what follows
+        elif clause.claims or clause.places:
             yield _Clause(claim, clause, places, days, passages, closeness).support()
         if clause.text.rstrip().endswith((";", "；")):
             places, days = (), ()
@@ -263,16 +266,24 @@ class _Clause:
             return True
         if among(frozenset({name}), unit.rivals):
             return False  # in an article about several districts, the nearest one is meant
+        if place.text.removeprefix(name) in unit.kinds:
+            return False  # the unit names another community, say
         return name in (self._passages[unit.passage].article if name in _PROVINCES else unit.near)
 
     def _in_year(self, unit: Unit, day: Day) -> bool:
         """A year that an earlier clause named holds unless the unit states another."""
-        own = any(day == stated for stated in self._clause.days)
-        return day.year in unit.years or (not own and not unit.stated)
+        if day in self._clause.days:
+            return day.year is None or day.year in unit.years
+        if day.month is not None and any(other.month for other in unit.days):
+            return self._dated(unit, day)
+        return day.year is None or day.year in unit.years or not unit.stated
 
     def _names(self, unit: Unit, name: Term) -> bool:
-        near = with_short_names(squeezed(unit.near))
-        return with_short_names(squeezed(name.text)) in near
+        sought = with_short_names(squeezed(name.text))
+        if sought in with_short_names(squeezed(unit.folded)):
+            return True
+        # The sentence beside it may name whom it is about, unless it names somebody itself.
+        return not unit.people and sought in with_short_names(squeezed(unit.near))
 
     def _coverage(self, units: Sequence[Unit]) -> float:
         """The share of the clause's words that units have between them."""
