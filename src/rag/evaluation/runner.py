@@ -76,7 +76,7 @@ def _ask(system: System, name: str, gold: Gold) -> tuple[Record, Judged]:
             gold.question, gold.question, False, str(error), None, 0.0, "error", (), (), "none"
         )
         return _record(name, gold, answer, None, (), system.places), judge(gold, ())
-    ranking = _deep(system.retriever, answer)
+    ranking = _ranked(system.retriever, gold, answer)
     withheld = None
     if system.unbarred is not None and not answer.answered:
         unbarred = system.unbarred.ask(gold.question, history=gold.history)
@@ -85,8 +85,14 @@ def _ask(system: System, name: str, gold: Gold) -> tuple[Record, Judged]:
     return record, judge(gold, ranking)
 
 
-def _deep(retriever: HybridRetriever, answer: Answer) -> tuple[Hit, ...]:
-    """The passages the answer was drawn from, then what retrieval finds beyond them, to DEPTH."""
+def _ranked(retriever: HybridRetriever, gold: Gold, answer: Answer) -> tuple[Hit, ...]:
+    """The passages the answer was drawn from, and what is found beyond them, to DEPTH.
+
+    Beyond is only searched while something wanted is missing: it can't change a measure else.
+    """
+    judged = judge(gold, answer.hits)
+    if not gold.answerable or len(judged.relevant_ranks) == judged.wanted:
+        return answer.hits[:DEPTH]
     seen = {hit.chunk.id for hit in answer.hits}
     deeper = retriever.retrieve(answer.query, top_k=DEPTH)
     return (*answer.hits, *(hit for hit in deeper if hit.chunk.id not in seen))[:DEPTH]
