@@ -124,7 +124,7 @@ def product(host: HostPages, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     assert process.stderr is not None
     said = [process.stderr.readline() for _ in range(3)]
     assert "serving on http://127.0.0.1:" in said[-1], said
-    yield said[-1].split()[2].removesuffix("/wenyuan") + "/wenyuan"
+    yield said[-1].split()[2].rstrip("/").removesuffix("/wenyuan") + "/wenyuan"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
 
@@ -436,7 +436,7 @@ def test_the_chat_page_itself_can_be_framed(visit: Visit, host: HostPages, produ
     chat.open()
     framed = chat.element.locator("iframe")
     assert framed.get_attribute("src") == f"{product}/?lang=en&embed=1"
-    expect(framed.content_frame.locator("textarea").first).to_be_visible()
+    expect(framed.content_frame.locator("textarea").first).to_be_visible(timeout=60_000)
     chat.element.get_by_role("button", name="Close").click()
     expect(chat.launcher).to_be_focused()
 
@@ -782,19 +782,43 @@ def test_a_sentence_without_support_is_marked(
     visit: Visit, host: HostPages, scripted: Scripted
 ) -> None:
     sentences = [
-        {"text": "有据。[1]", "markers": [1], "supported": True, "unsupported_terms": []},
+        {"text": "有据。", "supported": True, "markers": [1], "unsupported_terms": []},
         {
-            "text": "无据。[9]",
-            "markers": [9],
+            "text": "共 (3*) 座桥。",
             "supported": False,
-            "unsupported_terms": ["<b>9</b>"],
+            "markers": [9],
+            "unsupported_terms": ["<b>"],
         },
     ]
-    scripted.answer = answering("有据。[1]无据。[9]", sentences=sentences)
+    text = "有据[1]。共 (3*)\n座[9]桥。[1] 完。"
+    scripted.answer = answering(text, sentences=sentences, short_answer="有", notice="模型中断")
     turn = visit(host.add(script_tag(scripted.origin))).open().ask("问")
-    assert turn.locator(".unsupported").all_inner_texts() == ["无据。[9]"]
-    assert turn.locator(".flag").inner_text() == "未在所引原文中找到依据 · <b>9</b>"
-    assert turn.locator(".cite").count() == 1
+    assert turn.locator(".unsupported").all_inner_texts() == ["共 (3*)\n座[9]桥。1"]
+    assert turn.locator(".flag").inner_text() == "未在所引原文中找到依据 · <b>"
+    assert turn.locator(".cite").count() == 2
+    assert turn.locator(".body").inner_text().startswith("有据1。")
+    assert turn.locator(".body").inner_text().endswith(" 完。")
+    assert turn.locator(".short").count() == 0  # the text that was written says it
+    expect(turn).to_contain_text("模型中断")
+
+
+@pytest.mark.parametrize(
+    ("answer", "short", "headline", "body"),
+    [
+        ("37座。原文：“修了37座桥。”[1]", "37座", ["37座"], "原文：“修了37座桥。”1"),
+        ("“修了37座桥。”[1]", "修了37座桥", [], "“修了37座桥。”1"),
+        ("甲：3。\n乙：4。[1]", "甲：3；乙：4", ["甲：3；乙：4"], "甲：3。\n乙：4。1"),
+        ("37 bridges. Source: “…” [1]", "37 bridges", ["37 bridges"], "Source: “…” 1"),
+    ],
+)
+def test_the_short_answer_stands_out_and_is_said_once(
+    visit: Visit, host: HostPages, scripted: Scripted,
+    answer: str, short: str, headline: list[str], body: str,
+) -> None:  # fmt: skip
+    scripted.answer = answering(answer, short_answer=short)
+    turn = visit(host.add(script_tag(scripted.origin))).open().ask("问")
+    assert turn.locator(".short").all_inner_texts() == headline
+    assert turn.locator(".body").inner_text() == body
 
 
 def test_long_texts_stay_within_their_bounds(

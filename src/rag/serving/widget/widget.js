@@ -14,6 +14,7 @@
   const HISTORY = 6; // exchanges that a follow-up question may refer to
   const KEPT = 40; // exchanges that stay on screen
   const SILENCE_MS = 60000; // a server that works sends a keep-alive long before
+  const GAP = "(?:\\s|\\[\\d+\\])*";
 
   const script = document.currentScript || document.querySelector('script[src*="widget.js"]');
   const HERE = new URL(".", script?.src || document.baseURI).href;
@@ -355,23 +356,16 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       return new URL(path, this.base).href;
     }
 
-    async token(renew) {
-      const known = Server.#tokens.get(this.base);
-      if (known && !renew) {
-        const { token, until } = await known;
-        if (Date.now() < until) return token;
+    /** A token; it is kept until the server says that it has expired. */
+    token(renew) {
+      const tokens = Server.#tokens;
+      if (renew || !tokens.has(this.base)) {
+        const post = this.#fetch("api/widget/token", { method: "POST" });
+        const token = post.then((response) => response.json()).then((body) => body.token);
+        tokens.set(this.base, token);
+        token.catch(() => tokens.delete(this.base)); // the next try may find it mended
       }
-      const fetched = this.#newToken();
-      Server.#tokens.set(this.base, fetched);
-      // A failure isn't kept: it may be mended by the next try.
-      fetched.catch(() => Server.#tokens.delete(this.base));
-      return (await fetched).token;
-    }
-
-    async #newToken() {
-      const response = await this.#fetch("api/widget/token", { method: "POST" });
-      const { token, expires_in: seconds } = await response.json();
-      return { token, until: Date.now() + Math.max(5, seconds - 30) * 1000 };
+      return tokens.get(this.base);
     }
 
     async call(path, options) {
@@ -433,12 +427,6 @@ details[open] summary { border-bottom: 1px solid var(--line); }
 
   // ---------------------------------------------------------------- an answer as nodes
 
-  /** The text without the short answer it begins with, which stands above it already. */
-  function withoutShort(text, short) {
-    if (!short || !text.startsWith(short)) return text;
-    return text.slice(short.length).replace(/^[\s。.．；;：:，,]+/, "");
-  }
-
   /** `text` into `parent`, with a button for each `[n]` that has a citation. */
   function appendMarked(parent, text, marked) {
     let from = 0;
@@ -451,21 +439,27 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     parent.append(text.slice(from));
   }
 
+  /** Where a sentence stands in the text, which has markers and line breaks inside it as well. */
+  function found(sentence, text) {
+    const letters = Array.from(sentence.replace(/\s/g, "")).map((one) => one.replace(/\W/g, "\\$&"));
+    return letters.length ? new RegExp(letters.join(GAP) + GAP).exec(text) : null;
+  }
+
   /** The answer's text; sentences that the citation gate found unsupported are marked as such. */
-  function answerText(text, answer, marked, t) {
+  function answerText(text, sentences, marked, t) {
     const body = passage("div", "body");
-    let from = 0;
-    for (const sentence of answer.sentences || []) {
-      const at = sentence.supported === false ? text.indexOf(sentence.text, from) : -1;
-      if (at < 0) continue;
-      appendMarked(body, text.slice(from, at), marked);
-      const terms = [t.unsupported, ...(sentence.unsupported_terms || [])].join(" · ");
+    let rest = text;
+    for (const sentence of sentences) {
+      const match = sentence.supported ? null : found(sentence.text, rest);
+      if (!match) continue;
+      appendMarked(body, rest.slice(0, match.index), marked);
       const doubtful = h("span", { class: "unsupported" });
-      appendMarked(doubtful, sentence.text, marked);
+      appendMarked(doubtful, match[0].trimEnd(), marked);
+      const terms = [t.unsupported, ...sentence.unsupported_terms].join(" · ");
       body.append(doubtful, h("bdi", { class: "flag" }, terms));
-      from = at + sentence.text.length;
+      rest = rest.slice(match.index + match[0].trimEnd().length);
     }
-    appendMarked(body, text.slice(from), marked);
+    appendMarked(body, rest, marked);
     return body;
   }
 
@@ -988,9 +982,10 @@ details[open] summary { border-bottom: 1px solid var(--line); }
     #view(turn) {
       const { answer } = turn;
       const view = [];
-      if (answer.query && answer.query !== turn.question) {
+      if (answer.query !== turn.question) {
         view.push(passage("p", "searched", filled(this.#t.searched, answer.query)));
       }
+      if (answer.notice) view.push(passage("p", "searched", answer.notice));
       view.push(...(answer.answered ? this.#answered(answer) : this.#declined(answer)));
       view.push(this.#actions(turn));
       const next = (answer.suggestions || []).slice(0, 3);
@@ -1008,13 +1003,15 @@ details[open] summary { border-bottom: 1px solid var(--line); }
         if (!card) return null;
         return labelled(button("cite", () => this.#reveal(card), marker), `${this.#t.source} ${marker}`);
       };
-      const rest = withoutShort(answer.answer, answer.short_answer);
+      const { answer: text, short_answer: short, sentences = [] } = answer;
       const view = [];
-      if (answer.short_answer && rest && !rest.startsWith(`“${answer.short_answer}`)) {
-        const length = answer.short_answer.length > 36 ? "short long" : "short";
-        view.push(passage("p", length, answer.short_answer));
+      // Quoted sentences come after the short answer; a text that was written says it itself.
+      const rest = short && /^[。.]/.test(text.slice(short.length)) && text.startsWith(short);
+      const body = rest ? text.slice(short.length + 1).trim() : text;
+      if (short && !sentences.length && !body.startsWith(`“${short}`)) {
+        view.push(passage("p", short.length > 36 ? "short long" : "short", short));
       }
-      view.push(answerText(rest, answer, marked, this.#t));
+      view.push(answerText(sentences.length ? text : body, sentences, marked, this.#t));
       view.push(h("div", { class: "label" }, this.#t.sources));
       view.push(h("ol", { class: "sources" }, ...cards.values()));
       return view;
