@@ -135,7 +135,13 @@ def test_a_set_about_other_articles_is_left_out_unless_it_is_named(rag: Rag, hom
     row = GOLD[0] | {"documents": ["news-1"], "evidence": []}
     write(home / "eval" / "gold" / "news.jsonl", [row])
     assert "news: left out" in rag("eval").err
-    assert figures(rag("eval", "eval/gold/news.jsonl", "--json"), "news")["accepted"] == 0.0
+    done = rag("eval", "eval/gold/news.jsonl", "--json")
+    assert figures(done, "news")["accepted"] == 0.0
+    assert "news: none of the articles it names is in this index" in done.err
+    (home / "eval" / "gold" / "mine.jsonl").unlink()
+    done = rag("eval")
+    assert done.code == 2
+    assert "no set of eval/gold is about the articles of this index" in done.err
 
 
 def test_a_set_with_paragraphs_is_asked_among_the_articles_of_a_corpus(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rag.cli.base import cli, index_option, lang, say, with_index
-from rag.cli.eval_parts import GOLD, bar, indexed, is_about, open_sets, sampled
+from rag.cli.eval_parts import GOLD, about_index, bar, indexed, open_sets, sampled
 from rag.config import CONFIG_FILE, Settings
 from rag.errors import ConfigError, RagError
 
@@ -109,7 +109,7 @@ def run(
     sample: int | None,
     name: str | None,
     out: Path,
-) -> int:  # fmt: skip
+) -> int:
     """Ask the gold questions and judge the answers."""
     from rag.assembly import system_of
     from rag.evaluation import load_run, summarise
@@ -123,8 +123,7 @@ def run(
     settings, named = with_index(settings, index_dir), index_dir is not None
     with indexed(settings, sets, corpus, limit=limit, named_index=named) as found:
         system = system_of(found)
-        if not gold:
-            sets = [one for one in sets if is_about(system, one)]
+        sets = about_index(system, sets, named=bool(gold))
         result = _run(system, sets, name)
         system.close()
     summaries = summarise(result.records)

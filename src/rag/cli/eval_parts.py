@@ -59,17 +59,33 @@ def nothing_indexed(settings: Settings) -> bool:
     return False
 
 
-def is_about(system: System, gold_set: GoldSet) -> bool:
-    """Whether the index has any article that a set names; sets that name none are about any."""
-    wanted = {document for gold in gold_set.questions for document in gold.documents}
-    if not wanted or any(system.assistant.document(document) for document in wanted):
-        return True
-    name = gold_set.name
-    say(
-        f"{name}: left out, its articles aren't in this index; name it to ask it all the same",
-        f"{name}：已跳过，其文章不在当前索引中；如仍要评测请指定该文件",
-    )
-    return False
+def about_index(system: System, sets: Sequence[GoldSet], *, named: bool) -> list[GoldSet]:
+    """The sets that can be asked: those that name only articles the index lacks are left out.
+
+    Sets that were named are asked all the same, with a warning. Raises ConfigError for none left.
+    """
+    kept = []
+    for one in sets:
+        wanted = {document for gold in one.questions for document in gold.documents}
+        if not wanted or any(system.assistant.document(document) for document in wanted):
+            kept.append(one)
+        elif named:
+            kept.append(one)
+            say(
+                f"{one.name}: none of the articles it names is in this index; check --index",
+                f"{one.name}：题集所指的文章都不在此索引中，请检查 --index",
+            )
+        else:
+            say(
+                f"{one.name}: left out, the articles it names aren't in this index",
+                f"{one.name}：已跳过，其所指的文章不在此索引中",
+            )
+    if not kept:
+        raise ConfigError(
+            f"no set of {GOLD} is about the articles of this index; name a set, or another --index",
+            f"{GOLD} 中没有与此索引相关的题集，请指定题集或其他 --index",
+        )
+    return kept
 
 
 def sampled(gold_set: GoldSet, count: int | None) -> GoldSet:
