@@ -505,7 +505,7 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       if (!this.#root) this.#build();
       this.#listen();
       this.#style();
-      if (!window.wenyuan) window.wenyuan = this;
+      if (!window.wenyuan?.ask) window.wenyuan = this; // an element of that id is no chat
       this.#emit("ready");
       const open = this.getAttribute("data-open") ?? "false";
       // Not over a whole small screen that nobody asked to be covered.
