@@ -18,7 +18,7 @@ from rag.answering.support import Closeness, Support, support_of
 from rag.protocols import Embedder
 from rag.types import Hit
 
-# Least share of a sentence's words that what it rests on must have; set on the first half of
+# Least share of a sentence's words that what it rests on must have; set on the first part of
 # tests/data/gate.jsonl.
 _COVERED = 0.5
 _MOST_UNITS = 3  # sentences that one sentence of the answer may rest on

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rag.answering.names import LOOSE_NO, NO_NAME, NameFinder, Term, stem
 from rag.answering.numbers import Day, Figure, days, figures
@@ -35,6 +36,11 @@ _SILENT = re.compile(
 )
 
 
+_NEXT_CLAUSE = re.compile(r"(?<=\w\w)(?:;|, (?:and|but|while|whereas)\b)(?=(?:\W+\w+){4})")
+# 罗姗介绍, ...: what follows is hers.
+_SPEAKS = re.compile(r"(?:说|介绍|表示|认为|指出|称|解释|告诉记者)[,:，：]?$")
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """A clause with what it claims.
@@ -51,6 +57,11 @@ class Clause:
     places: tuple[Term, ...]
     names: tuple[Term, ...]
     loose: tuple[str, ...] = ()
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it only says who said what the next clauses say."""
+        return bool(self.names) and _SPEAKS.search(self.text.strip()) is not None
 
     @property
     def claims(self) -> bool:
@@ -91,7 +102,7 @@ class ClaimReader:
         text = folded.text
         chinese = is_cjk(text)
         silent = _SILENT.search(text) is not None or _is_lead_in(text)
-        parts = clause_spans(text, 0, len(text)) if chinese else [(0, len(text))]
+        parts = clause_spans(text, 0, len(text)) if chinese else _english_clauses(text)
         clauses = [] if silent else [self._clause(sentence, folded, span) for span in parts]
         return Claim(sentence, folded, tuple(clauses), chinese)
 
@@ -139,6 +150,10 @@ class ClaimReader:
         numbers = [_moved_figure(figure, start) for figure in figures(text)]
         words = self.words(_without(text, start, [*dates, *numbers, *places, *names, *quotes]))
         loose = [w for w in words if len(w) > 2 and len(list(self._segment(w))) == len(w)]
+        for word in loose:
+            at = text.find(word)
+            if at >= 0 and self._finder.is_landmark(word, text):
+                names.append(Term(start + at, start + at + len(word), word))
         return Clause(
             text,
             tuple(words),
@@ -158,6 +173,12 @@ def _without(text: str, offset: int, taken: Sequence[Day | Figure | Term]) -> st
         start, end = term.start - offset, term.end - offset
         chars[start:end] = " " * (end - start)
     return "".join(chars)
+
+
+def _english_clauses(folded: str) -> list[Span]:
+    """A sentence cut where another statement begins: "; ", ", and " before several words."""
+    cuts = [match.start() for match in _NEXT_CLAUSE.finditer(folded)]
+    return list(pairwise([0, *cuts, len(folded)]))
 
 
 def _is_lead_in(folded: str) -> bool:

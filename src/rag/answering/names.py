@@ -27,8 +27,10 @@ _NO_ZONE_WORDS = frozenset(
 )
 _NO_ZONE_STARTS = ("以上", "国家", "全国", "一个", "整个", "当地", "本地", "其他", "所在", "各个")
 _BODY = re.compile(
-    r"(?:有限)?公司|集团|大学|学院|医院|银行|研究院|研究所|协会|商会|基金会|电视台|俱乐部|工厂|园区"
+    r"(?:有限)?公司|集团|大学|学院|中学|小学|医院|银行|研究院|研究所|协会|商会|基金会|电视台|俱乐部|工厂|园区"
+    r"|景区|公园|博物馆|图书馆|书院|机场|酒店|汽车|药业|科技|股份|银行|传媒"
 )
+_LANDSCAPE = "山湖河江岛寺峡"
 _PLACE_LENGTHS = (5, 4, 3, 2)
 _EN_NAME = re.compile(
     r"(?:[A-Z][\w'’-]*[\w]|[A-Z])(?:\s+(?:of\s+(?:the\s+)?|and\s+|&\s+)?(?:[A-Z][\w'’-]*\w|[A-Z]\b))*"
@@ -124,6 +126,11 @@ class NameFinder:
             for name in _english_names(written)
             if name.start > 0 or " " in name.text or self._in_pieces(name.text)
         ]
+
+    def is_landmark(self, word: str, folded: str) -> bool:
+        """Whether a word that the vocabulary lacks is a name by its end or by what follows it."""
+        after = folded.partition(word)[2]
+        return word.endswith(tuple(_LANDSCAPE)) or _BODY.match(after) is not None
 
     def _in_pieces(self, word: str) -> bool:
         """Whether the vocabulary lacks an English word that stands first: Qionglai is one."""

@@ -83,6 +83,7 @@ def support_of(
     """
     places: tuple[Term, ...] = ()
     days: tuple[Day, ...] = ()
+    speakers: tuple[Term, ...] = ()
     for clause in claim.clauses:
         places = clause.places or places
         if not _REPORTED.search(clause.text):  # the year of a report isn't that of its facts
@@ -91,9 +92,10 @@ def support_of(
         if alone and not clause.places and len(claim.clauses) > 1:
             pass  # 2024年, ...: holds for what follows
         elif clause.claims or clause.places:
-            yield _Clause(claim, clause, places, days, passages, closeness).support()
+            yield _Clause(claim, clause, places, days, speakers, passages, closeness).support()
+        speakers = clause.names if clause.speaks else speakers
         if clause.text.rstrip().endswith((";", "；")):
-            places, days = (), ()
+            places, days, speakers = (), (), ()
 
 
 class _Clause:
@@ -105,6 +107,7 @@ class _Clause:
         clause: Clause,
         places: tuple[Term, ...],
         days: tuple[Day, ...],
+        speakers: tuple[Term, ...],
         passages: Sequence[Passage],
         closeness: Closeness,
     ) -> None:
@@ -112,6 +115,7 @@ class _Clause:
         self._clause = clause
         self._places = places
         self._days = days
+        self._speakers = speakers
         self._passages = {passage.number: passage for passage in passages}
         self._closeness = closeness
         self._units = [unit for passage in passages for unit in passage.units]
@@ -250,6 +254,9 @@ class _Clause:
             return False
         if not self._listed and not all(self._names(unit, name) for name in self._clause.names):
             return False
+        passage = self._passages[unit.passage]
+        if not all(squeezed(speaker.text) in passage.squeezed for speaker in self._speakers):
+            return False
         return not self._speaks_of_another(unit)
 
     def _speaks_of_another(self, unit: Unit) -> bool:
@@ -295,14 +302,19 @@ class _Clause:
             text = self._claim.folded.text
             return max(self._closeness.between(text, unit.folded) for unit in foreign)
         found = sum(
-            _weight(word) * max(self._has(word, unit, unit.near) for unit in units)
+            _weight(word) * max(self._has(word, unit, self._around(unit)) for unit in units)
             for word in words
         )
         return found / sum(map(_weight, words))
 
+    def _around(self, unit: Unit) -> str:
+        """What stands beside a unit counts, unless a year tells it from what stands beside it."""
+        apart = self._days and not self._clause.figures
+        return unit.headed if apart else unit.near
+
     def _has(self, word: str, unit: Unit, around: str) -> float:
         if self._chinese:
-            found = max(match(word, unit.folded), _AROUND * match(word, around))
+            found = max(_match(word, unit.folded), _AROUND * _match(word, around))
             return found if len(word) > 1 else _SINGLE * found
         if has_word(word, unit.folded):
             return 1.0
@@ -310,7 +322,7 @@ class _Clause:
 
     def _lacking(self) -> tuple[str, ...]:
         """The names, places and years that nothing has, else all of them: not together."""
-        terms = [*self._places, *self._clause.names]
+        terms = [*self._places, *self._clause.names, *self._speakers]
         nowhere = [
             term
             for term in terms
@@ -345,6 +357,14 @@ def _parts(unit: Unit, figure: Figure, claimed: Sequence[Figure]) -> tuple[str, 
         if inside and not any(one.agrees(other) for one in claimed for other in inside):
             rivals.append(text[start:end])
     return mine, rivals
+
+
+def _match(word: str, folded: str) -> float:
+    """As `match`; of two words that the vocabulary joins, each counts: 帮助企业."""
+    found = match(word, folded)
+    if found or len(word) < 4:
+        return found
+    return (match(word[:2], folded) + match(word[2:], folded)) / 2
 
 
 def _weight(word: str) -> float:
