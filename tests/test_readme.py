@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.config import settings_table
+from rag.config import load_settings, settings_table
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-CN.md")
@@ -71,9 +71,19 @@ def test_the_two_make_commands_are_shown_and_exist(readme: str) -> None:
 def test_every_command_of_the_table_has_help(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
     commands = set(re.findall(r"^\| `rag (\w+)", text, flags=re.MULTILINE))
-    assert commands == {"index", "ask", "serve", "documents", "eval", "feedback", "key"}
+    assert commands == {"index", "ask", "serve", "documents", "eval", "feedback", "key", "doctor"}
     for command in commands:
         assert "Usage: rag" in _run(f"rag {command} --help")
+
+
+@pytest.mark.parametrize(("readme", "least"), [("README.md", 9), ("README.zh-CN.md", 1)])
+def test_every_block_of_settings_is_accepted(readme: str, least: int, tmp_path: Path) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) >= least
+    for block in blocks:
+        (tmp_path / "rag.toml").write_text(block, encoding="utf-8")
+        assert load_settings(tmp_path / "rag.toml").generator.model or "[generator]" not in block
 
 
 def test_every_dependency_has_its_line_in_contributing() -> None:
