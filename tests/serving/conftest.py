@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -65,7 +66,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
     assert "serving on http://127.0.0.1:" in said, said
     url = said.split()[2]
     try:
-        yield Served(f"{url}/", int(url.rsplit(":", 1)[1]), folder, connections)
+        yield Served(f"{url}/", urlsplit(url).port or 0, folder, connections)
     finally:
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=30)

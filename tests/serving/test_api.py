@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from rag.assembly import indexer_of
-from rag.config import Settings
+from rag.config import IndexSettings, Settings
 from rag.serving.access import new_key
 from tests.serving.conftest import ADMIN, DOCS, Served
 from tests.support import SHARED
@@ -412,3 +413,27 @@ def test_the_chat_page_says_its_language_and_names_no_other_host(index: Path, la
     assert f'lang="{"zh-CN" if lang == "zh" else "en"}"' in page
     assert 'property="og:' not in page
     assert "githubusercontent" not in page
+
+
+def test_a_new_state_of_the_index_is_taken_up_and_no_question_fails_meanwhile(
+    tmp_path: Path,
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "bridge.txt").write_text("蓝溪村在2025年修了37座石桥。", encoding="utf-8")
+    settings = Settings(index=IndexSettings(dir=tmp_path / "index"))
+    indexer_of(settings).index([docs])
+    seen: list[str] = []
+    with app_with(tmp_path / "index", rate_limit="") as client:
+        for number in (41, 52):
+            text = f"蓝溪村在2025年修了{number}座石桥。"
+            (docs / "bridge.txt").write_text(text, encoding="utf-8")
+            indexer_of(settings).index([docs])
+            for _ in range(200):
+                reply = client.post("/api/ask", json=BRIDGES)
+                assert reply.status_code == 200
+                seen.append(reply.json()["short_answer"])
+                if seen[-1] == f"{number}座":
+                    break
+                time.sleep(0.02)
+    assert list(dict.fromkeys(seen)) in (["37座", "41座", "52座"], ["41座", "52座"])

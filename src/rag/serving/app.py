@@ -111,9 +111,10 @@ def serve(settings: Settings, *, say: Callable[[str, str], None]) -> None:
     host, port = listener.getsockname()[:2]
     host = f"[{host}]" if listener.family == socket.AF_INET6 else host
     app = create_app(settings)
+    prefix = server.path.rstrip("/")
     say(
-        f"serving on http://{host}:{port} (stop with Ctrl-C)",
-        f"已启动：http://{host}:{port}（Ctrl-C 停止）",
+        f"serving on http://{host}:{port}{prefix} (stop with Ctrl-C)",
+        f"已启动：http://{host}:{port}{prefix}（Ctrl-C 停止）",
     )
     # Forwarding headers are read by the access rules alone, which know the trusted proxies.
     config = uvicorn.Config(

@@ -219,7 +219,7 @@ def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
     )
 
     def take(question: str, talk: Conversation) -> tuple[Any, Conversation]:
-        """Empty the box at once: what is typed while an answer comes isn't wiped."""
+        """Empty the box before the answer begins: what is typed while it comes stays."""
         return gr.update(value="", submit_btn=False, stop_btn=True), _pending(talk, question)
 
     def chosen(data: gr.SelectData, talk: Conversation) -> tuple[Any, Conversation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 from functools import lru_cache
 from importlib.resources import files
@@ -118,15 +119,15 @@ def _marked(document: Document, start: int, end: int, lang: Lang) -> str:
 
 
 @router.get("/widget.js")
-def widget() -> Response:
+def widget(request: Request) -> Response:
     """The widget: one script, the same for everyone."""
-    return _asset("widget", "widget.js", _SCRIPT)
+    return _asset(request, "widget", "widget.js", _SCRIPT)
 
 
 @router.get("/widget/demo.js")
-def demo_script() -> Response:
+def demo_script(request: Request) -> Response:
     """The demonstration page's own script."""
-    return _asset("widget", "demo.js", _SCRIPT)
+    return _asset(request, "widget", "demo.js", _SCRIPT)
 
 
 @router.get("/widget/demo")
@@ -138,9 +139,9 @@ def demo(request: Request, lang: Literal["zh", "en"] | None = None) -> HTMLRespo
 
 
 @router.get("/static/{name}")
-def static(name: Literal["chat.js", "documents.js", "documents.css"]) -> Response:
+def static(request: Request, name: Literal["chat.js", "documents.js", "documents.css"]) -> Response:
     """A script or style of our own pages."""
-    return _asset("static", name, _STYLE if name.endswith(".css") else _SCRIPT)
+    return _asset(request, "static", name, _STYLE if name.endswith(".css") else _SCRIPT)
 
 
 def chat_css() -> str:
@@ -148,11 +149,20 @@ def chat_css() -> str:
     return _read("static", "chat.css")
 
 
-def _asset(folder: str, name: str, kind: str) -> Response:
-    headers = {"Cache-Control": "max-age=300"}
-    return Response(_read(folder, name), media_type=kind, headers=headers)
+def _asset(request: Request, folder: str, name: str, kind: str) -> Response:
+    """A file as it is, or compressed where the browser takes that."""
+    headers = {"Cache-Control": "max-age=300", "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(_read(folder, name), media_type=kind, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(_compressed(folder, name), media_type=kind, headers=headers)
 
 
 @lru_cache(maxsize=16)
 def _read(folder: str, name: str) -> str:
     return files("rag.serving").joinpath(folder, name).read_text("utf-8")
+
+
+@lru_cache(maxsize=16)
+def _compressed(folder: str, name: str) -> bytes:
+    return gzip.compress(_read(folder, name).encode(), mtime=0)

@@ -58,7 +58,7 @@ class Suggestions:
 
 
 def _about_articles(assistant: Assistant, lang: Lang) -> Iterator[str]:
-    """Spread over the index, titles in the reader's language first."""
+    """Spread over the index; titles in the reader's language, where there are any."""
     total = assistant.stats().documents
     step = max(1, total // _CONSIDERED)
     infos = [
@@ -66,7 +66,8 @@ def _about_articles(assistant: Assistant, lang: Lang) -> Iterator[str]:
         for offset in range(0, total, step)
         for row in assistant.listing(limit=1, offset=offset)[0]
     ]
-    infos.sort(key=lambda info: is_cjk(info.title) is not (lang == "zh"))
+    own = [info for info in infos if is_cjk(info.title) is (lang == "zh")]
+    infos = own or infos
     for info in infos:
         question = _about(info, lang)
         found = assistant.answering_document(question) if question else None
@@ -90,7 +91,7 @@ def _candidates(
             if other not in places[0] and places[0] not in other:
                 yield query.replace(places[0], other), None
     for info in infos.values():
-        question = _about(info, lang)
+        question = _about(info, lang) if is_cjk(info.title) is (lang == "zh") else ""
         if question and (info.id not in cited or len(infos) == 1):
             yield question, info.id
 

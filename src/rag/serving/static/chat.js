@@ -18,6 +18,11 @@
     Object.defineProperty(navigator, "languages", { get: () => [tag], configurable: true });
   }
 
+  // Enter ends a composition of the input method; Gradio would take it for sending.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.stopPropagation();
+  }, true);
+
   let panel, title, whole, frame, opener;
 
   function build() {
