@@ -115,7 +115,7 @@ def test_the_fingerprint_says_what_was_measured_and_no_address_or_key(
 ) -> None:
     own = system.fingerprint
     assert own.documents == 2
-    assert own.config["answering"] == {"threshold": 0.4}
+    assert own.config["answering"]["threshold"] == 0.4
     assert "secret" not in str(own)
     assert own.embedder_sha
     assert own.packages["numpy"][0].isdigit()

@@ -16,8 +16,8 @@ from rag.evaluation.record import Fingerprint, Passage, Quote, Record
 from rag.retrieval import HybridRetriever
 from rag.types import Answer, Citation, Hit
 
-_PASSAGES, _PASSAGES_IF_RIGHT = 5, 2  # kept for people to look at
-_PASSAGE_LENGTH = 300
+_PASSAGES, _PASSAGES_IF_RIGHT = 4, 2  # kept for people to look at
+_PASSAGE_LENGTH = 240
 _AROUND = 60  # characters shown before and after a quotation
 
 
