@@ -3,9 +3,9 @@
     python -m benchmarks.gate [--show]
 
 tests/data/gate.jsonl has scripted answers over the sample articles in docs/, sentence by sentence
-with its fault, if any. The thresholds were set on the first part. The second and the third were
-each written before the gate had seen them, and afterwards used to improve it; what each gave at
-first sight stands in the README. `--show` prints what the gate got wrong.
+with its fault, if any. The thresholds were set on the first part. The others were each written
+before the gate had seen them, and afterwards used to improve it; what each gave at first sight
+stands in the README. `--show` prints what the gate got wrong.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def main() -> None:
     gate, articles = new_gate(), article_hits()
     check(gate, articles)  # words and passages are remembered, as in a running server
     checked, spent = check(gate, articles)
-    for part in (1, 2, 3):
+    for part in (1, 2, 3, 4):
         of_part = [item for item in checked if item.part == part]
         if not of_part:
             continue

@@ -93,6 +93,7 @@ def echoes_the_key(exchange: Exchange) -> None:
     [
         (echoes_the_key, "refuses the key; check the key that generator.api_key_env"),
         (fails(404), "no such language model; check generator.model"),
+        (fails(404), "it has: tiny"),
         (fails(400), "check generator.context_tokens"),
         (fails(500), "look at the server's own log"),
         (says(""), "wrote nothing"),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.answering.endpoint import Breaker, ChatEndpoint, Endpoint, Request
+from rag.answering.breaker import Breaker
+from rag.answering.endpoint import ChatEndpoint, Endpoint, Request
 from rag.answering.failures import CODES, cut_short, failure, notice
 from rag.answering.prompts import Message
 from rag.assembly import endpoint_of, key_of

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.answering.claims import Claim, ClaimReader
+from rag.answering.likeness import Closeness
 from rag.answering.passages import Passage, PassageReader, Unit
 from rag.answering.question import Segmenter
-from rag.answering.support import Closeness, Support, support_of
+from rag.answering.support import Support, support_of
 from rag.protocols import Embedder
 from rag.types import Hit
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from rag.answering.failures import failure
+from rag.answering.breaker import Breaker
+from rag.answering.failures import failure, failure_of
 from rag.answering.prompts import Message
 from rag.errors import GeneratorError
 
@@ -34,9 +33,6 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.25  # a waiting caller hears from us this often
 _RETRY_S = 0.5
 _LONGEST_RETRY_S = 10.0
-_FAILURES_TO_REST = 3
-_REST_S = 30.0
-_LONGEST_REST_S = 300.0
 _ENDS = (".", "。", "！", "？", "!", "?", "”", '"', "]", "】", ")", "）", "\n")
 
 
@@ -72,39 +68,6 @@ class Delta:
 
     text: str = ""
     cut: bool = False
-
-
-class Breaker:
-    """Leaves an endpoint alone for a while after several failures in a row, then tries once."""
-
-    def __init__(self, failures: int = _FAILURES_TO_REST, rest_s: float = _REST_S) -> None:
-        self._most = failures
-        self._rest_s = rest_s
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._until = 0.0
-
-    def enter(self) -> None:
-        """Ask before a call. Raises GeneratorError while the endpoint is left alone."""
-        with self._lock:
-            now = time.monotonic()
-            if now < self._until:
-                raise failure("resting")
-            if self._failures >= self._most:
-                self._until = now + self._rest_s  # others wait for this one's result
-
-    def succeeded(self) -> None:
-        with self._lock:
-            self._failures, self._until = 0, 0.0
-
-    def failed(self, error: GeneratorError) -> None:
-        with self._lock:
-            self._failures += 1
-            rest = error.retry_after_s or 0.0
-            if self._failures >= self._most:
-                rest = max(rest, self._rest_s)
-            if rest:
-                self._until = time.monotonic() + min(rest, _LONGEST_REST_S)
 
 
 class ChatEndpoint:
@@ -144,14 +107,6 @@ class ChatEndpoint:
                     return
         finally:
             self._slots.release()
-
-    def complete(self, request: Request) -> Iterator[str]:
-        """Like `stream`, for a short text: yields empty strings while it waits, the text last."""
-        text = ""
-        for delta in self.stream(request):
-            text += delta.text
-            yield ""
-        yield text
 
     def models(self) -> list[str]:
         """The names of the models that the endpoint lists. Raises GeneratorError."""
@@ -346,48 +301,4 @@ def _reasons(delta: object) -> bool:
     return any(getattr(delta, name, None) for name in ("reasoning_content", "reasoning"))
 
 
-def failure_of(error: BaseException, *, begun: bool) -> GeneratorError:
-    """The failure that an exception of the client stands for; nothing of its text is kept."""
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        return _failure_of_status(error.status_code, error.response.headers.get("retry-after"))
-    if isinstance(error, openai.APITimeoutError):
-        return failure("stalled" if begun else "first_token_timeout")
-    if isinstance(error, openai.APIConnectionError):
-        return failure(_broken(error, begun))
-    if isinstance(error, openai.APIError):
-        return failure("server_error")
-    if isinstance(error, ValueError | TypeError | AttributeError | KeyError):
-        return failure("malformed")
-    return failure("disconnected")
-
-
-def _failure_of_status(status: int, retry_after: str | None) -> GeneratorError:
-    codes = {401: "unauthorized", 403: "unauthorized", 404: "no_model", 429: "rate_limited"}
-    code = codes.get(status, "server_error" if status >= 500 else "bad_request")
-    seconds = None
-    with suppress(TypeError, ValueError):
-        seconds = max(0.0, float(retry_after or ""))
-    return failure(code, retry_after_s=seconds)
-
-
-def _broken(error: BaseException, begun: bool) -> str:
-    """Why a connection failed, from the chain of causes."""
-    said = ""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return "dns"
-        if isinstance(cause, ssl.SSLError):
-            return "tls"
-        said += f" {type(cause).__name__}: {cause}".lower()
-        cause = cause.__cause__ or cause.__context__
-    if "ssl" in said or "certificate" in said:
-        return "tls"
-    if "name or service" in said or "getaddrinfo" in said or "name resolution" in said:
-        return "dns"
-    return "refused" if "connecterror" in said and not begun else "disconnected"
-
-
-__all__ = ["Breaker", "ChatEndpoint", "Delta", "Endpoint", "Request", "failure_of"]
+__all__ = ["ChatEndpoint", "Delta", "Endpoint", "Request"]

@@ -6,6 +6,10 @@ to mend it is said by `rag doctor` and in the log.
 
 from __future__ import annotations
 
+import socket
+import ssl
+from contextlib import suppress
+
 from rag.errors import GeneratorError, Lang
 
 _SAID: dict[str, tuple[str, str]] = {
@@ -90,6 +94,50 @@ def cut_short(lang: Lang) -> str:
     return "The answer reached the largest length and may be incomplete."
 
 
+def failure_of(error: BaseException, *, begun: bool) -> GeneratorError:
+    """The failure that an exception of the client stands for; nothing of its text is kept."""
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return _failure_of_status(error.status_code, error.response.headers.get("retry-after"))
+    if isinstance(error, openai.APITimeoutError):
+        return failure("stalled" if begun else "first_token_timeout")
+    if isinstance(error, openai.APIConnectionError):
+        return failure(_broken(error, begun))
+    if isinstance(error, openai.APIError):
+        return failure("server_error")
+    if isinstance(error, ValueError | TypeError | AttributeError | KeyError):
+        return failure("malformed")
+    return failure("disconnected")
+
+
+def _failure_of_status(status: int, retry_after: str | None) -> GeneratorError:
+    codes = {401: "unauthorized", 403: "unauthorized", 404: "no_model", 429: "rate_limited"}
+    code = codes.get(status, "server_error" if status >= 500 else "bad_request")
+    seconds = None
+    with suppress(TypeError, ValueError):
+        seconds = max(0.0, float(retry_after or ""))
+    return failure(code, retry_after_s=seconds)
+
+
+def _broken(error: BaseException, begun: bool) -> str:
+    """Why a connection failed, from the chain of causes."""
+    said = ""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return "dns"
+        if isinstance(cause, ssl.SSLError):
+            return "tls"
+        said += f" {type(cause).__name__}: {cause}".lower()
+        cause = cause.__cause__ or cause.__context__
+    if "ssl" in said or "certificate" in said:
+        return "tls"
+    if "name or service" in said or "getaddrinfo" in said or "name resolution" in said:
+        return "dns"
+    return "refused" if "connecterror" in said and not begun else "disconnected"
+
+
 CODES = tuple(_SAID)
 
-__all__ = ["CODES", "cut_short", "failure", "notice"]
+__all__ = ["CODES", "cut_short", "failure", "failure_of", "notice"]

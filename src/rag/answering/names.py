@@ -31,6 +31,11 @@ _BODY = re.compile(
     r"|景区|公园|博物馆|图书馆|书院|机场|酒店|汽车|药业|科技|股份|银行|传媒"
 )
 _LANDSCAPE = "山湖河江岛寺峡"
+# Provinces stand in the names of bodies (四川振兴...) more often than they are the subject.
+PROVINCES = frozenset(
+    "北京 天津 上海 重庆 河北 山西 辽宁 吉林 黑龙江 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 海南 四川 贵州 "
+    "云南 陕西 甘肃 青海 台湾 内蒙古 广西 西藏 宁夏 新疆 香港 澳门 中国".split()
+)
 _PLACE_LENGTHS = (5, 4, 3, 2)
 _EN_NAME = re.compile(
     r"(?:[A-Z][\w'’-]*[\w]|[A-Z])(?:\s+(?:of\s+(?:the\s+)?|and\s+|&\s+)?(?:[A-Z][\w'’-]*\w|[A-Z]\b))*"
@@ -46,12 +51,16 @@ NO_NAME = frozenset(
     "local residents companies firms villagers visitors people volunteers officials members projects loans party "
     "among within through across despite unlike like between until".split()
 )
+# One word and a verb, without an article: Qionglai has ..., not Companies have ...
+_SINGULAR = re.compile(
+    r"[A-Z]\w+(?<!s)(?<!ing)(?<!ion)(?<!ment)(?<!ity) (?:has|is|was|had|lies|\w+ed)\b"
+)
 _COMMON_END = re.compile(r"(?:ed|ly|tion|ments?|ies|ness)$")
 _NAME_FOLLOWS = re.compile(
     r"(?:说|表示|介绍|告诉|称|认为|指出|解释|担任|撰文|是|为|的|来自|负责|,|。|、|;|$|\)|和|与)"
 )
 LOOSE_NO = frozenset(
-    "的了是在有和与及或就都也还又被把将给对从到为以于等这那其它他她我你们不没很再只才个一说称叫"
+    "的了是在自有和与及或就都也还又被把将给对从到为以于等这那其它他她我你们不没很再只才个一说称叫"
 )
 
 
@@ -69,7 +78,7 @@ class NameFinder:
 
     def __init__(self, segment: Segmenter, places: frozenset[str]) -> None:
         self._segment = segment
-        self._places = places
+        self._places = places | PROVINCES
 
     def places_in(self, folded: str) -> list[Term]:
         """Known places, with their suffix, and words that end like a place's name."""
@@ -124,7 +133,10 @@ class NameFinder:
         return [
             name
             for name in _english_names(written)
-            if name.start > 0 or " " in name.text or self._in_pieces(name.text)
+            if name.start > 0
+            or " " in name.text
+            or self._in_pieces(name.text)
+            or _SINGULAR.match(written)
         ]
 
     def is_landmark(self, word: str, folded: str) -> bool:
@@ -249,4 +261,4 @@ def stem(word: str) -> str:
     return re.sub(r"(?<=\w{3})(?:ies|ing|ed|es|s|y|e)$", "", word)
 
 
-__all__ = ["LOOSE_NO", "NO_NAME", "NameFinder", "Term", "stem"]
+__all__ = ["LOOSE_NO", "NO_NAME", "PROVINCES", "NameFinder", "Term", "stem"]

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-
-import numpy as np
 
 from rag.answering.claims import Claim, Clause, squeezed
-from rag.answering.evidence import match
-from rag.answering.names import Term, stem
+from rag.answering.likeness import Closeness, has_in_part, next_words, parts_of, weight_of
+from rag.answering.names import PROVINCES, Term, stem
 from rag.answering.numbers import Day, Figure
 from rag.answering.passages import Passage, Unit, among, has_word, with_short_names
 from rag.answering.question import is_stop, place_stem
-from rag.protocols import Embedder, Vectors
 from rag.text import Span
 
 # Least share of a clause's words that a sentence with its figure must have: the same figure in
@@ -23,18 +19,9 @@ from rag.text import Span
 _RELATED = 0.3
 _SINGLE = 0.6  # what counts a single character: it may belong to another word there
 _AROUND = 0.7  # what counts a word that stands beside the sentence
-# Cosines between a sentence and its translation, and between two that have nothing in common.
-_SAME, _OTHER = 0.6, 0.1
-_CACHED = 5000
-_BARE = 14
+_BARE = 14  # characters of a sentence that is hardly more than its figure
 # Where an enumeration or a clause of one ends; not inside 15,000.
 _LISTED = re.compile(r"[、和与及]|,|\band\b")
-_PARTED = re.compile(r"[、和与及;]|,(?!\d{3})|\band\b")
-# Provinces stand in the names of bodies (四川振兴...) more often than they are the subject.
-_PROVINCES = frozenset(
-    "北京 天津 上海 重庆 河北 山西 辽宁 吉林 黑龙江 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 海南 四川 贵州 "
-    "云南 陕西 甘肃 青海 台湾 内蒙古 广西 西藏 宁夏 新疆 香港 澳门 中国".split()
-)
 _REPORTED = re.compile("报道|报纸|版面|newspaper|report|page")
 
 Fact = Figure | Day | Term
@@ -48,30 +35,6 @@ class Support:
     missing: tuple[str, ...]
     coverage: float
     weight: float
-
-
-class Closeness:
-    """How near two texts are in meaning; needed where they are in different languages."""
-
-    def __init__(self, embedder: Embedder | None) -> None:
-        self._embedder = embedder
-        self._cache: dict[str, Vectors] = {}
-
-    def between(self, text: str, other: str) -> float:
-        """From 0 to 1; 0 without a model."""
-        if self._embedder is None:
-            return 0.0
-        cosine = float(self._vector(text) @ self._vector(other))
-        return float(np.clip((cosine - _OTHER) / (_SAME - _OTHER), 0.0, 1.0))
-
-    def _vector(self, text: str) -> Vectors:
-        assert self._embedder is not None
-        known = self._cache.get(text)
-        if known is None:
-            if len(self._cache) >= _CACHED:
-                self._cache = {}  # a new one: another thread may be reading the old one
-            known = self._cache[text] = self._embedder.embed_passages([text])[0]
-        return known
 
 
 def support_of(
@@ -126,7 +89,7 @@ class _Clause:
 
     def support(self) -> Support:
         clause = self._clause
-        weight = sum(_weight(word) for word in clause.words)
+        weight = sum(weight_of(word) for word in clause.words)
         facts: list[Fact] = [*clause.figures, *clause.days, *clause.quotes]
         facts += clause.names if self._listed else ()
         if not facts and not weight and not clause.names and not clause.places:
@@ -176,8 +139,8 @@ class _Clause:
             return self._closeness.between(self._claim.folded.text, unit.folded) >= _RELATED
         # A figure that stands alone (**38 and 4.**) is explained by what stands beside it.
         around = unit.near if len(unit.folded) <= _BARE else unit.headed
-        found = sum(_weight(word) * self._has(word, unit, around) for word in words)
-        return found >= _RELATED * sum(map(_weight, words))
+        found = sum(weight_of(word) * self._has(word, unit, around) for word in words)
+        return found >= _RELATED * sum(map(weight_of, words))
 
     def _words_around(self, fact: Fact) -> Sequence[str]:
         """The words of the part of an enumeration that a fact stands in, else of its clause."""
@@ -208,12 +171,12 @@ class _Clause:
             return False
         if not self._chinese and self._counts_another(unit, fact, other):
             return True
-        mine, rivals = _parts(unit, other, self._clause.figures)
+        mine, rivals = parts_of(unit, other, self._clause.figures)
         own = against = 0.0
         for word in self._words_around(fact):
             inside, outside = self._in(word, mine), any(self._in(word, part) for part in rivals)
-            own += _weight(word) * (inside and not outside)
-            against += _weight(word) * (outside and not inside)
+            own += weight_of(word) * (inside and not outside)
+            against += weight_of(word) * (outside and not inside)
         return against > own
 
     def _counts_another(self, unit: Unit, fact: Figure, other: Figure) -> bool:
@@ -222,7 +185,7 @@ class _Clause:
         noun = stem(after.group(1)) if after and not is_stop(after.group(1)) else ""
         if not noun or not has_word(noun, unit.folded):
             return False
-        return noun not in _next_words(unit.folded, other.end)
+        return noun not in next_words(unit.folded, other.end)
 
     def _in(self, word: str, text: str) -> bool:
         return word in text if self._chinese else has_word(word, text)
@@ -275,7 +238,7 @@ class _Clause:
             return False  # in an article about several districts, the nearest one is meant
         if place.text.removeprefix(name) in unit.kinds:
             return False  # the unit names another community, say
-        return name in (self._passages[unit.passage].article if name in _PROVINCES else unit.near)
+        return name in (self._passages[unit.passage].article if name in PROVINCES else unit.near)
 
     def _in_year(self, unit: Unit, day: Day) -> bool:
         """A year that an earlier clause named holds unless the unit states another."""
@@ -302,10 +265,10 @@ class _Clause:
             text = self._claim.folded.text
             return max(self._closeness.between(text, unit.folded) for unit in foreign)
         found = sum(
-            _weight(word) * max(self._has(word, unit, self._around(unit)) for unit in units)
+            weight_of(word) * max(self._has(word, unit, self._around(unit)) for unit in units)
             for word in words
         )
-        return found / sum(map(_weight, words))
+        return found / sum(map(weight_of, words))
 
     def _around(self, unit: Unit) -> str:
         """What stands beside a unit counts, unless a year tells it from what stands beside it."""
@@ -314,7 +277,7 @@ class _Clause:
 
     def _has(self, word: str, unit: Unit, around: str) -> float:
         if self._chinese:
-            found = max(_match(word, unit.folded), _AROUND * _match(word, around))
+            found = max(has_in_part(word, unit.folded), _AROUND * has_in_part(word, around))
             return found if len(word) > 1 else _SINGLE * found
         if has_word(word, unit.folded):
             return 1.0
@@ -335,43 +298,4 @@ class _Clause:
         return tuple(self._claim.as_written(term.start, term.end) for term in spans)
 
 
-def _next_words(folded: str, at: int) -> list[str]:
-    """The stems of the few words after a figure, function words left out."""
-    words = re.findall(r"[a-z][a-z'’]*[a-z]", re.split(r"[,.;:]", folded[at:], maxsplit=1)[0])
-    return [stem(word) for word in words if not is_stop(word)][:3]
-
-
-def _parts(unit: Unit, figure: Figure, claimed: Sequence[Figure]) -> tuple[str, list[str]]:
-    """The part of a unit that a figure stands in, and the other parts that have figures.
-
-    Commas and enumeration marks part them; parts whose figures are claimed too are left out.
-    """
-    text = unit.folded
-    cuts = [0, *(m.start() for m in _PARTED.finditer(text)), len(text)]
-    mine, rivals = "", []
-    for start, end in pairwise(cuts):
-        if start <= figure.start < end:
-            mine = text[start:end]
-            continue
-        inside = [other for other in unit.figures if start <= other.start < end]
-        if inside and not any(one.agrees(other) for one in claimed for other in inside):
-            rivals.append(text[start:end])
-    return mine, rivals
-
-
-def _match(word: str, folded: str) -> float:
-    """As `match`; of two words that the vocabulary joins, each counts: 帮助企业."""
-    found = match(word, folded)
-    if found or len(word) < 4:
-        return found
-    return (match(word[:2], folded) + match(word[2:], folded)) / 2
-
-
-def _weight(word: str) -> float:
-    """A longer Chinese word says more; a single character says little."""
-    if word.isascii():
-        return 1.0
-    return 0.5 if len(word) == 1 else min(len(word), 4) / 2
-
-
-__all__ = ["Closeness", "Support", "support_of"]
+__all__ = ["Support", "support_of"]

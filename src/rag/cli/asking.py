@@ -61,6 +61,8 @@ def _readable(answer: Answer) -> str:
         page = f" p.{citation.page}" if citation.page else ""
         place = f"{info.source}{page}:{citation.start}-{citation.end}"
         lines.append(f"[{citation.marker}] {info.title}{date}  ({place})")
+    if answer.notice:
+        lines.append(answer.notice)
     if not answer.answered:
         for hit in answer.hits[:3]:
             shown = " ".join(hit.chunk.text.split())

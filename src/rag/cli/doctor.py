@@ -11,12 +11,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rag.cli.base import cli, index_option, lang, with_index
 from rag.config import GeneratorSettings, Settings
 from rag.errors import GeneratorError, RagError
+
+if TYPE_CHECKING:
+    from rag.answering.endpoint import ChatEndpoint
 
 _LEAST_FREE_MB = 500
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
@@ -220,8 +224,18 @@ def _endpoint(generator: GeneratorSettings) -> Finding:
                     break
         except GeneratorError as error:
             en, zh = _CURES.get(error.code, _LOOK)
+            if error.code == "no_model" and (known := _models(endpoint)):
+                en, zh = f"{en}; it has: {known}", f"{zh}；该服务现有：{known}"
             return Finding(False, f"{where}: {error.en}; {en}", f"{where}：{error.zh}，{zh}")
     return Finding(True, f"{where} answers", f"{where} 可以应答")
+
+
+def _models(endpoint: ChatEndpoint) -> str:
+    """The names of some models that the endpoint has; empty where it doesn't say."""
+    try:
+        return ", ".join(endpoint.models()[:8])
+    except GeneratorError:
+        return ""
 
 
 _CHECKS = (_python, _dependencies, _model, _index, _disk, _port, _generator)
