@@ -25,6 +25,7 @@ from rag.answering import (
     Judge,
     QuestionAnalyser,
     QuestionRewriter,
+    Reading,
     Rewriter,
     plugin,
 )
@@ -32,7 +33,7 @@ from rag.assistant import Assistant
 from rag.config import GeneratorSettings, Settings
 from rag.embedders import bundled_model_path, open_embedder
 from rag.errors import ConfigError, RagError
-from rag.protocols import Embedder, StoreWriter
+from rag.protocols import Embedder, Reader, StoreWriter
 from rag.retrieval import HybridRetriever
 from rag.stores import LocalBackend, LocalStore, Recipe
 from rag.text import ANALYSER_VERSION, Span
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from rag.answering.endpoint import ChatEndpoint
     from rag.evaluation import System
     from rag.indexing import Indexer
+
+READER = "wenyuan-reader-zh"
 
 
 def embedder_of(settings: Settings) -> Embedder:
@@ -196,20 +199,45 @@ def _assistant(
     )
     return Assistant(
         store=store,
-        retriever=_retriever(settings, embedder, store),
+        retriever=retriever_of(settings, embedder, store),
         analyser=analyser,
         rewriter=writer.rewriter(Rewriter(analyser)),
         judge=Judge(
             EvidenceFinder(embedder, segment, place_list()),
             store.document,
             threshold=settings.answering.threshold,
+            reading=reading_of(settings),
         ),
         generator=writer.generator,
         top_k=retrieval.top_k,
     )
 
 
-def _retriever(settings: Settings, embedder: Embedder, store: LocalStore) -> HybridRetriever:
+def reading_of(settings: Settings) -> Reading | None:
+    """What reads with the configured model; None for the rules alone. Raises ModelError."""
+    name = settings.answering.reader
+    return None if name == "rules" else Reading(_reader(name), segment)
+
+
+@lru_cache(maxsize=2)
+def _reader(name: str) -> Reader:
+    """Opened once: every new state of the index is read with it."""
+    if name in ("default", READER):
+        from rag.answering.reader import NeuralReader
+
+        return NeuralReader(reader_folder())
+    from rag.answering.transformer_reader import TransformerReader
+
+    return TransformerReader(name)
+
+
+def reader_folder() -> Path:
+    """The folder of the reader that comes with the package."""
+    return Path(__file__).parent / "models" / READER
+
+
+def retriever_of(settings: Settings, embedder: Embedder, store: LocalStore) -> HybridRetriever:
+    """The search, as configured."""
     retrieval = settings.retrieval
     return HybridRetriever(
         store,
@@ -236,7 +264,7 @@ def system_of(settings: Settings) -> System:
         unbarred=_assistant(unbarred, embedder, backend, writer)
         if settings.generator.backend == "extractive"
         else None,
-        retriever=_retriever(settings, embedder, store),
+        retriever=retriever_of(settings, embedder, store),
         places=place_list(),
         fingerprint=fingerprint_of(settings, embedder, store),
     )

@@ -131,6 +131,14 @@ class AnsweringSettings(_Section):
     threshold: Annotated[
         float, Field(ge=0, le=1, description="confidence below which the answer is declined")
     ] = 0.4
+    reader: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="what finds the short answer: `default`: the bundled model; `rules`: "
+            "patterns alone; or folder or name of a Hugging Face extractive-QA model",
+        ),
+    ] = "rules"
 
 
 class GeneratorSettings(_Section):

@@ -53,6 +53,41 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSpan:
+    """A span that answers a question: `text == passages[passage][start:end]`, always.
+
+    `probability` is the reader's own, uncalibrated, that of no answer in these passages
+    included; `margin` is how much better the span scores than no answer, in log odds.
+    """
+
+    passage: int
+    start: int
+    end: int
+    text: str
+    probability: float
+    margin: float
+
+
+class Reader(Protocol):
+    """Finds the exact answer inside passages. The same input gives the same spans, always."""
+
+    @property
+    def id(self) -> str: ...
+
+    def room(self, question: str) -> int:
+        """How much text is read beside `question`, in `length`'s measure; the rest is left out."""
+        ...
+
+    def length(self, text: str) -> int:
+        """How much of that room a text takes."""
+        ...
+
+    def read(self, question: str, passages: Sequence[str]) -> Sequence[ReadSpan]:
+        """The best spans, best first; they may overlap. None where there is nothing to read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class IndexedDocument:
     """A document ready to be stored: its chunks, their search terms and their vectors.
 

@@ -6,6 +6,7 @@ from rag.answering.evidence import Evidence, EvidenceFinder
 from rag.answering.extractive import AnswerGenerator, ExtractiveGenerator, decline
 from rag.answering.plugins import GeneratorContext, plugin, plugin_names
 from rag.answering.question import Question, QuestionAnalyser, Segmenter
+from rag.answering.reading import Reading
 from rag.answering.rewriting import QuestionRewriter, Rewriter
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Question",
     "QuestionAnalyser",
     "QuestionRewriter",
+    "Reading",
     "Rewriter",
     "Segmenter",
     "Verdict",

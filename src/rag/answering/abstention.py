@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from rag.answering.evidence import Evidence, EvidenceFinder, match
 from rag.answering.kinds import MEASURED, TYPED, Kind
 from rag.answering.question import Question, is_no_place, place_stem
+from rag.answering.reading import Reading
 from rag.answering.spans import TITLE
 from rag.text import fold, fold_passage, is_cjk
 from rag.types import Document, Hit
@@ -50,6 +51,7 @@ class Verdict:
     """Whether the hits answer one question, how surely, and from which sentences.
 
     `reason` is None exactly when `answerable`; `evidence` is best first and never empty then.
+    `margin` is the reader's, as `ReadSpan.margin`; None where nothing was read.
     """
 
     question: Question
@@ -58,6 +60,7 @@ class Verdict:
     reason: str | None
     evidence: tuple[Evidence, ...]
     missing: str | None = None
+    margin: float | None = None
 
 
 class Judge:
@@ -69,10 +72,12 @@ class Judge:
         document: Callable[[str], Document | None],
         *,
         threshold: float,
+        reading: Reading | None = None,
     ) -> None:
         self._finder = finder
         self._document = document
         self._threshold = threshold
+        self._reading = reading
 
     def assess(self, question: Question, hits: Sequence[Hit]) -> Verdict:
         """Never raises for a well-formed question; an empty one is declined."""
@@ -89,13 +94,23 @@ class Judge:
             if lacking is None:
                 confidence = confidence_of(question, item)
                 answerable = confidence >= self._threshold
+                left, margin = self._read(question, evidence[i:], texts)
                 return Verdict(
                     question, answerable, confidence,
-                    None if answerable else LOW_CONFIDENCE, tuple(evidence[i:]),
+                    None if answerable else LOW_CONFIDENCE, left, margin=margin,
                 )  # fmt: skip
             missing = missing or lacking
         confidence = min(_MISMATCH_CEILING, confidence_of(question, evidence[0]))
         return Verdict(question, False, confidence, ENTITY_MISMATCH, tuple(evidence), missing)
+
+    def _read(
+        self, question: Question, evidence: Sequence[Evidence], texts: dict[str, str]
+    ) -> tuple[tuple[Evidence, ...], float | None]:
+        """The evidence as the reader orders it; it sees no sentence of another place or year."""
+        if self._reading is None:
+            return tuple(evidence), None
+        sound = [item for item in evidence if self._lacking(question, item, texts) is None]
+        return self._reading.refine(question, sound)
 
     def _lacking(self, question: Question, item: Evidence, texts: dict[str, str]) -> str | None:
         """The first name or year of the question that isn't where the evidence stands."""

@@ -1,0 +1,192 @@
+"""The short answer, from what a reader found and what the rules know.
+
+The reader proposes spans; a linear rule with a dozen weights, fitted on development questions of
+the reader (`rag.training.reader_ranking`), chooses among them. It knows what the reader doesn't:
+how well the sentence covers the question, what kind of answer is asked for, where words end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rag.answering.evidence import Evidence
+from rag.answering.kinds import MEASURED, Kind
+from rag.answering.question import Question, Segmenter
+from rag.answering.shortanswer import ShortAnswer
+from rag.answering.spans import candidates
+from rag.protocols import Reader, ReadSpan
+from rag.text import Span, clause_spans
+
+# Kinds that a clause answers, not a name or a figure, and what the reader doesn't judge.
+_CLAUSES = frozenset({Kind.REASON, Kind.HOW, Kind.DEFINITION})
+_UNREAD = frozenset({Kind.YES_NO})
+# Above this the rules are kept where the reader is below that; chosen on the gold sets.
+_RULES_SURE = 0.75
+_READER_UNSURE = 0.5
+_MARKS = frozenset("，,。；;：:！!？? 、的")
+_PAIRS = ("“”", "「」", "『』", "《》", "（）", "()", "‘’", "〈〉")
+# One weight for each of `FEATURES`; the first is the unit that the others are measured in.
+FEATURES = (
+    "likely", "sentence", "first", "whole candidate", "part of a candidate", "no candidate",
+    "word's begin", "word's end", "repeats", "rules' answer", "in quotes", "broken pair",
+    "mark at an end", "length",
+)  # fmt: skip
+WEIGHTS = (1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Neighbouring sentences of one document, read as one text from `start` of the document."""
+
+    document: str
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A reader's span inside a sentence of the evidence; offsets in the sentence."""
+
+    span: ReadSpan
+    item: Evidence
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.item.text[self.start : self.end]
+
+
+class Reading:
+    """Lets a reader choose the sentence and the short answer among the evidence."""
+
+    def __init__(self, reader: Reader, segment: Segmenter) -> None:
+        self.reader = reader
+        self._segment = segment
+
+    def refine(
+        self, question: Question, evidence: Sequence[Evidence]
+    ) -> tuple[tuple[Evidence, ...], float | None]:
+        """The evidence with the sentence that answers first, and the reader's margin.
+
+        The margin is None where nothing was read.
+        """
+        if question.kind in _UNREAD:
+            return tuple(evidence), None
+        proposals = self.proposals(question, evidence)
+        if not proposals:
+            return tuple(evidence), None
+        margin = proposals[0].span.margin
+        best = max(proposals, key=lambda each: self._score(question, each, evidence[0]))
+        if _keep_rules(question, evidence[0], best.span):
+            return tuple(evidence), margin
+        first = replace(best.item, short=_short(question, best))
+        return (first, *(item for item in evidence if item is not best.item)), margin
+
+    def proposals(self, question: Question, evidence: Sequence[Evidence]) -> list[Proposal]:
+        """The reader's spans with their sentences, the likeliest first."""
+        passages = passages_of(question, evidence, self.reader) if evidence else []
+        spans = self.reader.read(question.text, [passage.text for passage in passages])
+        found = (_proposal(span, passages[span.passage], evidence) for span in spans)
+        return [proposal for proposal in found if proposal is not None]
+
+    def features(self, question: Question, proposal: Proposal, best: Evidence) -> list[float]:
+        """One number for each of `FEATURES`; `best` is the evidence that the rules put first."""
+        item, start, end = proposal.item, proposal.start, proposal.end
+        text = proposal.text
+        folded = item.folded if len(item.folded) == len(item.text) else item.text
+        words = self._segment(folded)
+        typed = list(candidates(question.kind, folded, item.text))
+        overlapping = [span for span in typed if span[0] < end and start < span[1]]
+        ruled = item.short is not None and (item.short.start, item.short.end) == (start, end)
+        inside = folded[start:end]
+        return [
+            math.log(max(proposal.span.probability, 1e-9)),
+            item.score,
+            float(item is best),
+            float((start, end) in typed),
+            float(bool(overlapping) and (start, end) not in typed),
+            float(not overlapping and question.kind in MEASURED),
+            float(start in {first for first, _ in words}),
+            float(end in {last for _, last in words}),
+            sum(c in question.folded for c in inside) / max(1, len(inside)),
+            float(ruled) * (item.short.fit if item.short else 0.0),
+            float(item.text[max(0, start - 1) : start] + item.text[end : end + 1] in _PAIRS),
+            float(any(text.count(pair[0]) != text.count(pair[1]) for pair in _PAIRS)),
+            float(text[:1] in _MARKS or text[-1:] in _MARKS),
+            math.log(max(1, end - start)),
+        ]
+
+    def _score(self, question: Question, proposal: Proposal, best: Evidence) -> float:
+        values = self.features(question, proposal, best)
+        return sum(weight * value for weight, value in zip(WEIGHTS, values, strict=True))
+
+
+def passages_of(question: Question, evidence: Sequence[Evidence], reader: Reader) -> list[Passage]:
+    """The best sentences that fit, neighbours joined, the best one's document first."""
+    room = reader.room(question.text)
+    taken: list[Evidence] = []
+    for item in evidence:
+        room -= reader.length(item.text)
+        if room < 0 and taken:
+            break
+        taken.append(item)
+    rank: dict[str, int] = {}
+    for item in taken:
+        rank.setdefault(item.hit.document.id, len(rank))
+    taken.sort(key=lambda item: (rank[item.hit.document.id], item.start))
+    passages: list[Passage] = []
+    for item in taken:
+        between = _between(passages[-1], item) if passages else None
+        if between is None:
+            passages.append(Passage(item.hit.document.id, item.start, item.text))
+        else:
+            last = passages[-1]
+            passages[-1] = replace(last, text=last.text + between + item.text)
+    return passages
+
+
+def _between(passage: Passage, item: Evidence) -> str | None:
+    """The white space between a passage and the sentence that follows it; None if none does."""
+    end, offset = passage.start + len(passage.text), item.hit.chunk.start
+    if passage.document != item.hit.document.id or not offset <= end <= item.start:
+        return None
+    between = item.hit.chunk.text[end - offset : item.start - offset]
+    return None if between.strip() else between
+
+
+def _proposal(span: ReadSpan, passage: Passage, evidence: Sequence[Evidence]) -> Proposal | None:
+    """The span in the sentence that it begins in, cut off where that ends."""
+    start, end = passage.start + span.start, passage.start + span.end
+    for item in evidence:
+        if item.hit.document.id == passage.document and item.start <= start < item.end:
+            return Proposal(span, item, start - item.start, min(item.end, end) - item.start)
+    return None
+
+
+def _short(question: Question, proposal: Proposal) -> ShortAnswer:
+    text, start, end = proposal.item.text, proposal.start, proposal.end
+    if question.kind in _CLAUSES:
+        start, end = _whole_clauses(text, start, end)
+    while end > start + 1 and text[end - 1] in _MARKS:
+        end -= 1
+    while start < end - 1 and text[start] in _MARKS:
+        start += 1
+    return ShortAnswer(start, end, text[start:end], min(1.0, proposal.span.probability))
+
+
+def _whole_clauses(text: str, start: int, end: int) -> Span:
+    clauses = clause_spans(text, 0, len(text))
+    first = max((left for left, _ in clauses if left <= start), default=start)
+    return first, min((right for _, right in clauses if right >= end), default=end)
+
+
+def _keep_rules(question: Question, first: Evidence, span: ReadSpan) -> bool:
+    """Whether the rules are surer of their answer than the reader is of its own."""
+    ruled = first.short
+    return ruled is not None and ruled.fit >= _RULES_SURE and span.probability < _READER_UNSURE
+
+
+__all__ = ["FEATURES", "WEIGHTS", "Passage", "Proposal", "Reading", "passages_of"]
