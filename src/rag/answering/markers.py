@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # [1], [1, 2], [1-3], 【1】, ［1］, [^1], [passage 1], 【1†source】; not [2024].
-_LABEL = r"(?:passage|source|document|doc|ref|段落|来源|资料|文献|文章|引用)?\s*[:：]?\s*"
-_NUMBERS = r"\d{1,3}(?:\s*(?:[,，、;；]|[-–—~～至])\s*\d{1,3})*"
+_LABEL = r"(?:passage|source|document|doc|ref|段落|来源|资料|文献|文章|引用)?[ \t]*[:：]?[ \t]*"
+_NUMBERS = r"\d{1,3}(?:[ \t]*(?:[,，、;；]|[-–—~～至])[ \t]*\d{1,3})*"
 _MARKER = re.compile(
-    rf"\s*[\[［【]\s*\^?{_LABEL}(?P<numbers>{_NUMBERS})\s*(?:†[^\]］】]*)?[\]］】]", re.IGNORECASE
+    rf"[ \t]*[\[［【][ \t]*\^?{_LABEL}(?P<numbers>{_NUMBERS})[ \t]*(?:†[^\]］】]*)?[\]］】]",
+    re.IGNORECASE,
 )
 _RANGE = re.compile(r"(\d{1,3})\s*[-–—~～至]\s*(\d{1,3})")
 _CLOSERS = "”’」』）)】》〉\"'*_"
