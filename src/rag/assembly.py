@@ -294,10 +294,12 @@ class LiveAssistant:
         with self._lock:
             snapshot = self._backend.snapshot()
             if self._assistant is None or snapshot != self._snapshot:
-                self._assistant = _assistant(
+                assistant = _assistant(
                     self.settings, self._embedder, self._backend, self._writer
                 )
-                self._snapshot = snapshot
+                # What is read at the first search is read now: nobody waits for it.
+                assistant.answering_document("热身 warm up")
+                self._assistant, self._snapshot = assistant, snapshot
 
     def get(self) -> Assistant:
         """The assistant in use. Raises IndexUnusableError when none could be opened so far."""

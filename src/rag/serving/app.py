@@ -63,7 +63,6 @@ def create_app(settings: Settings) -> FastAPI:
         chat_page(service, prefix),
         path=prefix or "/",
         theme=theme(),
-        css=pages.chat_css(),
         i18n=I18N,
         footer_links=[],
         run_history=False,

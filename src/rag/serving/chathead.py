@@ -57,8 +57,11 @@ class ChatHead:
 
 
 def mended(page: bytes, lang: Lang, prefix: str) -> bytes:
-    """The page without link previews, in its language, with our script before all others."""
+    """The page without link previews, in its language, with our script and style before all others."""
     page = _PREVIEWS.sub(b"", page)
     page = _LANG.sub(rb"\g<1>" + (b"zh-CN" if lang == "zh" else b"en") + rb"\g<2>", page, count=1)
-    script = f'<head><script src="{prefix}/static/chat.js"></script>'.encode()
-    return page.replace(b"<head>", script, 1)
+    ours = (
+        f'<head><script src="{prefix}/static/chat.js"></script>'
+        f'<link rel="stylesheet" href="{prefix}/static/chat.css">'
+    )
+    return page.replace(b"<head>", ours.encode(), 1)

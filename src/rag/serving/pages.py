@@ -139,14 +139,11 @@ def demo(request: Request, lang: Literal["zh", "en"] | None = None) -> HTMLRespo
 
 
 @router.get("/static/{name}")
-def static(request: Request, name: Literal["chat.js", "documents.js", "documents.css"]) -> Response:
+def static(
+    request: Request, name: Literal["chat.js", "chat.css", "documents.js", "documents.css"]
+) -> Response:
     """A script or style of our own pages."""
     return _asset(request, "static", name, _STYLE if name.endswith(".css") else _SCRIPT)
-
-
-def chat_css() -> str:
-    """The chat page's own rules, which Gradio puts into its page."""
-    return _read("static", "chat.css")
 
 
 def _asset(request: Request, folder: str, name: str, kind: str) -> Response:

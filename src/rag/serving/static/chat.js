@@ -62,6 +62,7 @@
     else panel.append(next);
     frame = next;
     panel.hidden = false;
+    root.classList.add("wy-open");
     panel.querySelector("button").focus();
   }
 
@@ -108,6 +109,7 @@
   function hide() {
     if (!panel || panel.hidden) return;
     panel.hidden = true;
+    root.classList.remove("wy-open");
     if (opener && opener.isConnected) opener.focus();
   }
 
