@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
@@ -88,15 +88,21 @@ def started(command: Sequence[str], **environment: str) -> Iterator[tuple[str, i
     process.wait(timeout=30)
 
 
-async def load(url: str, questions: Sequence[str], clients: int, answers: int) -> Load:
-    """Ask `answers` questions with so many clients at once."""
+async def load(
+    url: str,
+    questions: Sequence[str],
+    clients: int,
+    answers: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Load:
+    """Ask `answers` questions, or until `stopped`, with so many clients at once."""
     numbers = count()
     latencies: list[float] = []
     refused = 0
 
     async def client(http: httpx.AsyncClient) -> None:
         nonlocal refused
-        while (number := next(numbers)) < answers:
+        while (number := next(numbers)) < answers and not stopped():
             question = f"{questions[number % len(questions)]} {number}"
             begun = time.perf_counter()
             reply = await http.post(f"{url}/api/ask", json={"question": question})
@@ -120,6 +126,25 @@ def resident_mib(process: int) -> float:
     return int(line.split()[1]) / 1024
 
 
+def update(index: Path, article: Path) -> None:
+    """Add an article in a process of its own, as `rag index` from a shell."""
+    command = [sys.executable, "-m", "rag", "index", str(article), "--index", str(index)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+async def updated(url: str, questions: Sequence[str], index: Path) -> Load:
+    """One client's answers while the index is updated three times."""
+    done = asyncio.Event()
+    asking = asyncio.create_task(load(url, questions, 1, 10**9, done.is_set))
+    for number in range(3):
+        article = index.parent / f"new-{number}.txt"
+        article.write_text(f"第{number}号新桥在2025年建成，全长{number}17米。", encoding="utf-8")
+        await asyncio.to_thread(update, index, article)
+        await asyncio.sleep(2)  # the server looks twice a second
+    done.set()
+    return await asking
+
+
 def measure(index: Path, questions: Sequence[str], levels: Sequence[int], answers: int) -> None:
     """Print the table."""
     command = [sys.executable, "-m", "rag", "--lang", "en", "serve", "--index", str(index)]
@@ -134,6 +159,12 @@ def measure(index: Path, questions: Sequence[str], levels: Sequence[int], answer
         one = asyncio.run(load(url, questions, 1, min(300, answers)))
         before = resident_mib(process)
         pause = statistics.median(one.latencies)
+        during = asyncio.run(updated(url, questions, index))
+        print(
+            f"slowest answer of {len(one.latencies)}: {1000 * max(one.latencies):.0f} ms; "
+            f"of {len(during.latencies)} during three updates of the index: "
+            f"{1000 * max(during.latencies):.0f} ms, {during.refused} refused"
+        )
         with started([sys.executable, "-c", BARE, str(pause)]) as (bare, _, _):
             for clients in levels:
                 ours = asyncio.run(load(url, questions, clients, answers))

@@ -30,6 +30,7 @@ from rag.types import Citation, Document, Event, Retrieved, Token, Turn
 
 # nginx would gather a stream otherwise.
 STREAM_HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+GONE = Response(status_code=499)  # nobody reads it: whoever asked has gone
 _Short = Annotated[str, Field(max_length=200)]
 
 
@@ -88,10 +89,10 @@ router = APIRouter()
 
 
 @router.post("/api/ask", dependencies=[Depends(asker)], max_body_size=SMALL_BODY)
-async def ask(body: AskBody, service: _Service) -> JSONResponse:
+async def ask(body: AskBody, request: Request, service: _Service) -> Response:
     """The answer, as `rag ask --json` prints it, and its `answer_id` for feedback."""
-    given = await service.ask(body.question, body.turns(), body.context)
-    return JSONResponse(given_to_dict(given))
+    given = await service.ask(body.question, body.turns(), body.context, request.is_disconnected)
+    return GONE if given is None else JSONResponse(given_to_dict(given))
 
 
 @router.post(

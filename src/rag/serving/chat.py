@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import gradio as gr
+from anyio import to_thread
 
 from rag.errors import Lang, RagError
 from rag.serving.feedback import Given, Rating
-from rag.serving.render import answer_html, partial_html, text
+from rag.serving.render import answer_html, partial_html, source_url, text
 from rag.serving.replies import lang_of
 from rag.serving.service import Service
 from rag.serving.strings import label, translations
-from rag.types import Token, Turn
+from rag.types import Citation, Token, Turn
 
 Message = dict[str, Any]
 _RATINGS: dict[str, Rating] = {"Like": "up", "Dislike": "down"}
@@ -34,7 +35,11 @@ def theme() -> gr.themes.Base:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What one open page has said: the exchanges, and each answer's id."""
+    """What one open page has said: the exchanges, and each answer's id.
+
+    A question that was stopped or failed stays among them, without an answer's id: the page still
+    shows it, and counts its messages.
+    """
 
     turns: tuple[Turn, ...] = ()
     answers: tuple[str, ...] = ()
@@ -42,9 +47,22 @@ class Conversation:
     rating: str = ""
     pending: str = field(default="")  # the question that is being answered
 
+    @property
+    def history(self) -> tuple[Turn, ...]:
+        """The exchanges that came to an answer."""
+        return tuple(turn for turn, id_ in zip(self.turns, self.answers, strict=True) if id_)
+
     def until(self, count: int) -> Conversation:
         """The conversation as it was after `count` exchanges."""
         return Conversation(self.turns[:count], self.answers[:count])
+
+    def asking(self, question: str) -> Conversation:
+        """With a question that is pending."""
+        return Conversation(self.turns, self.answers, pending=question)
+
+    def having(self, turn: Turn, answer_id: str = "") -> Conversation:
+        """With one more exchange."""
+        return Conversation((*self.turns, turn), (*self.answers, answer_id))
 
 
 class ChatPage:
@@ -83,36 +101,43 @@ class ChatPage:
         lang = self.lang(request, question)
         asked = {"role": "user", "content": f"<div><bdi>{text(question)}</bdi></div>"}
         shown = [*_without_options(messages), asked]
-        yield [*shown, {"role": "assistant", "content": partial_html("…")}], talk
+        # Should it be stopped now, this is how the conversation goes on.
+        unanswered = talk.having(Turn(question))
+        yield [*shown, {"role": "assistant", "content": partial_html("…")}], unanswered
         refusal = self._service.access.count(_client(request))
         if refusal is not None:
             self._service.metrics.refused(refusal.code)
-            yield [*shown, _failure(refusal.zh if lang == "zh" else refusal.en)], talk
+            yield [*shown, _failure(refusal.zh if lang == "zh" else refusal.en)], unanswered
             return
         try:
-            async for content, given in self._answer(question, talk.turns, lang):
-                if given is None:
-                    yield [*shown, {"role": "assistant", "content": content}], talk
-                    continue
-                options = [{"value": q} for q in self._service.follow_ups(given, lang)]
-                message = {"role": "assistant", "content": content, "options": options}
-                turns = (*talk.turns, Turn(question, given.answer.text))
-                yield [*shown, message], Conversation(turns, (*talk.answers, given.id))
+            # Closed at once when it is stopped: that gives up a language model's call.
+            async with aclosing(self._answer(question, talk.history, lang)) as contents:
+                async for content, given in contents:
+                    message: Message = {"role": "assistant", "content": content}
+                    if given is None:
+                        yield [*shown, message], unanswered
+                        continue
+                    suggested = await to_thread.run_sync(self._service.follow_ups, given, lang)
+                    message["options"] = [{"value": question} for question in suggested]
+                    answered = talk.having(Turn(question, given.answer.text), given.id)
+                    yield [*shown, message], answered
         except RagError as error:
-            yield [*shown, _failure(error.say(lang))], talk
+            yield [*shown, _failure(error.say(lang))], unanswered
 
     async def _answer(
         self, question: str, history: Sequence[Turn], lang: Lang
     ) -> AsyncGenerator[tuple[str, Given | None]]:
         """`(HTML so far, None)` again and again, the answer last."""
-        written = ""
+        written, urls = "", dict[int, str]()
         async with aclosing(self._service.stream(question, history, {})) as events:
             async for event in events:
                 if isinstance(event, Given):
                     yield answer_html(event.answer, lang, self._base), event
                 elif isinstance(event, Token) and event.text:
                     written += event.text
-                    yield partial_html(written), None
+                    yield partial_html(written, urls), None
+                elif isinstance(event, Citation):
+                    urls[event.marker] = source_url(event, lang, self._base)
 
     def retry(
         self, data: gr.RetryData, messages: list[Message], talk: Conversation
@@ -121,8 +146,7 @@ class ChatPage:
         index = cast("int", data.index)
         before = sum(message["role"] == "user" for message in messages[:index])
         question = talk.turns[before].question if before < len(talk.turns) else talk.pending
-        earlier = talk.until(before)
-        return messages[:index], Conversation(earlier.turns, earlier.answers, pending=question)
+        return messages[:index], talk.until(before).asking(question)
 
     def rate(
         self, data: gr.LikeData, messages: list[Message], talk: Conversation, request: gr.Request
@@ -131,9 +155,9 @@ class ChatPage:
         index = data.index[0] if isinstance(data.index, list | tuple) else data.index
         number = sum(message["role"] == "assistant" for message in messages[: int(index)])
         rating = _RATINGS.get(str(data.liked), "up" if data.liked is True else "down")
-        if number >= len(talk.answers) or (not data.liked and data.liked is not False):
+        answer_id = talk.answers[number] if number < len(talk.answers) else ""
+        if not answer_id or (not data.liked and data.liked is not False):
             return talk, gr.update(visible=False)
-        answer_id = talk.answers[number]
         if not self._rated(answer_id, rating, "", request):
             return talk, gr.update(visible=False)
         rated = Conversation(talk.turns, talk.answers, answer_id, rating)
@@ -220,11 +244,11 @@ def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
 
     def take(question: str, talk: Conversation) -> tuple[Any, Conversation]:
         """Empty the box before the answer begins: what is typed while it comes stays."""
-        return gr.update(value="", submit_btn=False, stop_btn=True), _pending(talk, question)
+        return gr.update(value="", submit_btn=False, stop_btn=True), talk.asking(question)
 
     def chosen(data: gr.SelectData, talk: Conversation) -> tuple[Any, Conversation]:
         value = data.value.get("text") if isinstance(data.value, dict) else data.value
-        return gr.update(submit_btn=False, stop_btn=True), _pending(talk, str(value))
+        return gr.update(submit_btn=False, stop_btn=True), talk.asking(str(value))
 
     def free() -> Any:  # noqa: ANN401
         return gr.update(submit_btn=True, stop_btn=False)
@@ -249,7 +273,3 @@ def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
     chat.like(page.rate, [chat, talk], [talk, comment], api_visibility="private")
     comment.submit(page.comment, [comment, talk], comment, api_visibility="private")
     blocks.load(page.examples, outputs=chat, queue=False, api_visibility="private")
-
-
-def _pending(talk: Conversation, question: str) -> Conversation:
-    return Conversation(talk.turns, talk.answers, pending=question)

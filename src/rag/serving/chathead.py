@@ -57,7 +57,7 @@ class ChatHead:
 
 
 def mended(page: bytes, lang: Lang, prefix: str) -> bytes:
-    """The page without link previews, in its language, with our script and style before all others."""
+    """The page without link previews, in its language, our script and style before all others."""
     page = _PREVIEWS.sub(b"", page)
     page = _LANG.sub(rb"\g<1>" + (b"zh-CN" if lang == "zh" else b"en") + rb"\g<2>", page, count=1)
     ours = (

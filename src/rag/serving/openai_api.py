@@ -12,14 +12,14 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.assistant import MAX_QUESTION
 from rag.errors import Lang, RagError
 from rag.serving.access import Refusal
-from rag.serving.api import STREAM_HEADERS, asker, given_to_dict, service_of
+from rag.serving.api import GONE, STREAM_HEADERS, asker, given_to_dict, service_of
 from rag.serving.feedback import Given
 from rag.serving.middleware import SMALL_BODY
 from rag.serving.pages import document_url
@@ -130,15 +130,15 @@ def _model() -> dict[str, object]:
     max_body_size=SMALL_BODY,
     response_model=None,
 )
-async def complete(body: Completion, request: Request) -> JSONResponse | StreamingResponse:
+async def complete(body: Completion, request: Request) -> Response:
     """An answer in OpenAI's shape, at once or as a stream of chunks."""
     service = service_of(request)
     question, turns = body.conversation()
     lang = lang_of(request.headers, question)
     base = str(request.base_url).rstrip("/") + request.app.state.prefix
     if not body.stream:
-        given = await service.ask(question, turns, {})
-        return JSONResponse(_whole(given, base, lang))
+        given = await service.ask(question, turns, {}, request.is_disconnected)
+        return GONE if given is None else JSONResponse(_whole(given, base, lang))
     events = service.stream(question, turns, {})
     first = await anext(events)
     usage = body.stream_options is not None and body.stream_options.include_usage

@@ -6,6 +6,8 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
+from rag.answering import ExtractiveGenerator, phrases
+from rag.answering.markers import with_markers
 from rag.errors import Lang
 from rag.serving.pages import document_url
 from rag.serving.strings import label
@@ -13,6 +15,7 @@ from rag.types import Answer, Citation, Hit
 
 _LONG_BYTES = 120  # a clause, of 40 Chinese characters or 120 letters: not set in large type
 _MARKER = re.compile(r"\[(\d{1,3})\]")
+_MARKS = (phrases.unsupported("zh"), phrases.unsupported("en"))
 
 
 def text(value: str) -> str:
@@ -20,9 +23,9 @@ def text(value: str) -> str:
     return html.escape(" ".join(value.split()))
 
 
-def partial_html(written: str) -> str:
-    """An answer that is still being written."""
-    return f'<div class="wy-answer wy-writing">{_lines(written, {})}</div>'
+def partial_html(written: str, urls: Mapping[int, str] | None = None) -> str:
+    """An answer that is still being written; `urls` are those of the markers known so far."""
+    return f'<div class="wy-answer wy-writing">{_paragraphs([(written, None)], urls or {})}</div>'
 
 
 def answer_html(answer: Answer, lang: Lang, base: str = "") -> str:
@@ -35,8 +38,9 @@ def answer_html(answer: Answer, lang: Lang, base: str = "") -> str:
         body = f'<p class="wy-declined">{text(answer.text)}</p>'
         hits = hits_html(answer.hits, "nearest", lang, base)
         return f'<div class="wy-answer">{asked}{notice}{body}{hits}{_copy(lang)}</div>'
-    urls = {c.marker: _source_url(c, lang, base) for c in answer.citations}
-    body = _written(answer, urls) if answer.sentences else _quoted(answer, lang, base)
+    urls = {c.marker: source_url(c, lang, base) for c in answer.citations}
+    quoted = answer.generator == ExtractiveGenerator.name
+    body = _quoted(answer, lang, base) if quoted else _written(answer, urls, lang)
     sources = "".join(f"<li>{_source(c, lang, base)}</li>" for c in answer.citations)
     title = label("sources", lang)
     return (
@@ -70,14 +74,48 @@ def _same(short: str, quote: str) -> bool:
     return short.rstrip("。！？；.!?;") == " ".join(quote.split()).rstrip("。！？；.!?;")
 
 
-def _written(answer: Answer, urls: Mapping[int, str]) -> str:
-    """A language model's answer, its markers made links."""
-    return _lines(answer.text, urls)
+def _written(answer: Answer, urls: Mapping[int, str], lang: Lang) -> str:
+    """A language model's answer: its markers made links, what is unsupported marked as such."""
+    pieces: list[tuple[str, str | None]] = []
+    at = 0
+    for sentence in answer.sentences:
+        # As the writer put it into the text, which the mark follows.
+        shown = with_markers(sentence.text, "".join(f"[{n}]" for n in sentence.markers))
+        begin = answer.text.find(shown, at)
+        if begin < 0:
+            continue
+        pieces.append((answer.text[at:begin], None))
+        at = begin + len(shown)
+        if sentence.supported:
+            pieces.append((shown, None))
+            continue
+        mark = next((m for m in _MARKS if answer.text.startswith(m, at)), "")
+        at += len(mark)
+        terms = "".join(f" · {term}" for term in sentence.unsupported_terms)
+        pieces.append((shown, label("unsupported", lang) + terms))
+    return _paragraphs([*pieces, (answer.text[at:], None)], urls)
 
 
-def _lines(written: str, urls: Mapping[int, str]) -> str:
-    lines = [line for line in written.split("\n") if line.strip()]
-    return "".join(f'<p dir="auto">{_linked(text(line), urls)}</p>' for line in lines)
+def _paragraphs(pieces: Sequence[tuple[str, str | None]], urls: Mapping[int, str]) -> str:
+    """A paragraph for each line; a piece with a doubt about it is marked and the doubt said."""
+    paragraphs = [""]
+    for piece, doubt in pieces:
+        for number, line in enumerate(piece.split("\n")):
+            if number:
+                paragraphs.append("")
+            shown = _linked(_within_line(line), urls)
+            if doubt and shown.strip():
+                said = text(doubt)
+                shown = f'<span class="wy-unsupported" title="{said}">{shown}</span>'
+            paragraphs[-1] += shown
+        if doubt:
+            paragraphs[-1] += f' <span class="wy-doubt">〔<bdi>{text(doubt)}</bdi>〕</span>'
+    return "".join(f'<p dir="auto">{p.strip()}</p>' for p in paragraphs if p.strip())
+
+
+def _within_line(value: str) -> str:
+    """Escaped; the spaces at its ends stand between it and its neighbours."""
+    return html.escape(re.sub(r"\s+", " ", value))
 
 
 def _linked(escaped: str, urls: Mapping[int, str]) -> str:
@@ -89,7 +127,7 @@ def _linked(escaped: str, urls: Mapping[int, str]) -> str:
 
 
 def _marker(citation: Citation, lang: Lang, base: str) -> str:
-    return _anchor(citation.marker, _source_url(citation, lang, base))
+    return _anchor(citation.marker, source_url(citation, lang, base))
 
 
 def _anchor(marker: int, url: str) -> str:
@@ -97,13 +135,14 @@ def _anchor(marker: int, url: str) -> str:
     return f"<sup>{link}</sup>"
 
 
-def _source_url(citation: Citation, lang: Lang, base: str) -> str:
+def source_url(citation: Citation, lang: Lang, base: str) -> str:
+    """The address of the article, with the cited sentence marked."""
     return document_url(base, citation.document.id, citation.start, citation.end, lang)
 
 
 def _source(citation: Citation, lang: Lang, base: str) -> str:
     info = citation.document
-    url = html.escape(_source_url(citation, lang, base))
+    url = html.escape(source_url(citation, lang, base))
     title = text(info.title or info.source)
     parts = [f'<a class="wy-source" href="{url}" target="_blank"><bdi>{title}</bdi></a>']
     if info.date:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from rag.assembly import LiveAssistant
 from rag.config import Settings
@@ -49,15 +50,23 @@ class Service:
         watch("wenyuan_index_passages", "Passages in the index", lambda: counted("chunks"))
 
     async def ask(
-        self, question: str, history: Sequence[Turn], context: Mapping[str, str]
-    ) -> Given:
-        """An answer, remembered. Raises RagError, BusyError among them."""
-        try:
-            answer = await self.gate.run(lambda: self.live.get().ask(question, history=history))
-        except RagError:
-            self.metrics.failed()
-            raise
-        return self._remember(answer, history, context)
+        self,
+        question: str,
+        history: Sequence[Turn],
+        context: Mapping[str, str],
+        gone: Callable[[], Awaitable[bool]],
+    ) -> Given | None:
+        """An answer, remembered; None once `gone` says that nobody waits for it any more.
+
+        Raises RagError, BusyError among them.
+        """
+        async with aclosing(self.stream(question, history, context)) as events:
+            async for event in events:  # one a second at least, while a language model writes
+                if isinstance(event, Given):
+                    return event
+                if await gone():
+                    break
+        return None
 
     async def stream(
         self, question: str, history: Sequence[Turn], context: Mapping[str, str]
@@ -85,7 +94,8 @@ class Service:
         self.metrics.answered(answer)
         given = Given(secrets.token_hex(8), answer, tuple(history), dict(context))
         with self._lock:
-            self._given[given.id] = given
+            # Without the passages, which are most of it and aren't kept with a rating.
+            self._given[given.id] = replace(given, answer=replace(answer, hits=()))
             while len(self._given) > _REMEMBERED:
                 self._given.popitem(last=False)
         return given

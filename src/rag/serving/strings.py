@@ -51,7 +51,7 @@ STRINGS: dict[str, tuple[str, str]] = {
     "not_dense": ("语义检索未命中", "not in the vector search"),
     "score": ("融合得分 {score}", "fused score {score}"),
     "terms": ("匹配词：{terms}", "matched: {terms}"),
-    "unsupported": ("文章中没有依据", "not supported by the articles"),
+    "unsupported": ("未在文章中找到依据", "not supported by the articles"),
 }
 
 
