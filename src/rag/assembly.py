@@ -294,9 +294,7 @@ class LiveAssistant:
         with self._lock:
             snapshot = self._backend.snapshot()
             if self._assistant is None or snapshot != self._snapshot:
-                assistant = _assistant(
-                    self.settings, self._embedder, self._backend, self._writer
-                )
+                assistant = _assistant(self.settings, self._embedder, self._backend, self._writer)
                 # What is read at the first search is read now: nobody waits for it.
                 assistant.answering_document("热身 warm up")
                 self._assistant, self._snapshot = assistant, snapshot
@@ -324,8 +322,11 @@ class LiveAssistant:
                 self.refresh()
 
     def stop(self) -> None:
-        """End the thread that `follow` started."""
+        """End the thread that `follow` started, and break off what a language model writes."""
         self._stopped.set()
+        close = getattr(self._writer.generator, "close", None)
+        if close is not None:
+            close()
 
     def update(self) -> AbstractContextManager[StoreWriter]:
         """Change the index. Raises IndexBusyError, IndexUnusableError, StorageError."""
