@@ -30,7 +30,7 @@ from rag.types import Citation, Document, Event, Retrieved, Token, Turn
 
 # nginx would gather a stream otherwise.
 STREAM_HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
-GONE = Response(status_code=499)  # nobody reads it: whoever asked has gone
+_GONE = 499  # nobody reads it: whoever asked has gone
 _Short = Annotated[str, Field(max_length=200)]
 
 
@@ -92,7 +92,12 @@ router = APIRouter()
 async def ask(body: AskBody, request: Request, service: _Service) -> Response:
     """The answer, as `rag ask --json` prints it, and its `answer_id` for feedback."""
     given = await service.ask(body.question, body.turns(), body.context, request.is_disconnected)
-    return GONE if given is None else JSONResponse(given_to_dict(given))
+    return replied(given_to_dict(given) if given else None)
+
+
+def replied(value: Mapping[str, object] | None) -> Response:
+    """A reply in JSON; an empty one where nobody waits for it any more."""
+    return Response(status_code=_GONE) if value is None else JSONResponse(value)
 
 
 @router.post(
@@ -163,16 +168,17 @@ def suggestions(
 @router.post("/api/feedback", status_code=204, max_body_size=SMALL_BODY)
 def feedback(body: FeedbackBody, service: _Service) -> None:
     """Rate an answer; a second rating replaces the first."""
-    if not service.knows(body.answer_id):
-        raise ApiError(
-            Refusal(
-                404,
-                "unknown_answer",
-                "no such answer, or it is too old to be rated; ask again",
-                "没有这个回答，或已过期无法评价，请重新提问",
-            )
-        )
-    service.rate(body.answer_id, body.rating, body.comment)
+    try:
+        service.rate(body.answer_id, body.rating, body.comment)
+    except KeyError:
+        raise ApiError(UNKNOWN_ANSWER) from None
+
+
+UNKNOWN_ANSWER = Refusal(
+    404, "unknown_answer",
+    "no such answer, or it is too old to be rated; ask again",
+    "没有这个回答，或已过期无法评价，请重新提问",
+)  # fmt: skip
 
 
 @router.post("/api/widget/token")

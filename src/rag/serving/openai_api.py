@@ -13,13 +13,13 @@ from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.assistant import MAX_QUESTION
 from rag.errors import Lang, RagError
 from rag.serving.access import Refusal
-from rag.serving.api import GONE, STREAM_HEADERS, asker, given_to_dict, service_of
+from rag.serving.api import STREAM_HEADERS, asker, given_to_dict, replied, service_of
 from rag.serving.feedback import Given
 from rag.serving.middleware import SMALL_BODY
 from rag.serving.pages import document_url
@@ -138,7 +138,7 @@ async def complete(body: Completion, request: Request) -> Response:
     base = str(request.base_url).rstrip("/") + request.app.state.prefix
     if not body.stream:
         given = await service.ask(question, turns, {}, request.is_disconnected)
-        return GONE if given is None else JSONResponse(_whole(given, base, lang))
+        return replied(_whole(given, base, lang) if given else None)
     events = service.stream(question, turns, {})
     first = await anext(events)
     usage = body.stream_options is not None and body.stream_options.include_usage
