@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import gradio as gr
@@ -45,7 +45,7 @@ class Conversation:
     answers: tuple[str, ...] = ()
     rated: str = ""  # the answer that a comment would belong to
     rating: str = ""
-    pending: str = field(default="")  # the question that is being answered
+    pending: str = ""  # the question that is being answered
 
     @property
     def history(self) -> tuple[Turn, ...]:

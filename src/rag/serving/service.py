@@ -100,11 +100,6 @@ class Service:
                 self._given.popitem(last=False)
         return given
 
-    def knows(self, answer_id: str) -> bool:
-        """Whether this answer can still be rated."""
-        with self._lock:
-            return answer_id in self._given
-
     def rate(self, answer_id: str, rating: Rating, comment: str) -> None:
         """Keep what someone thought of an answer; KeyError for one that can't be rated.
 

@@ -8,7 +8,6 @@ STRINGS: dict[str, tuple[str, str]] = {
     "conversation": ("问答记录", "Conversation"),
     "question": ("问题", "Question"),
     "placeholder": ("请输入问题，按回车发送", "Ask a question and press Enter"),
-    "welcome": ("可以这样问", "Try asking"),
     "chat": ("提问", "Ask"),
     "documents": ("文章", "Articles"),
     "no_index": (

@@ -1,0 +1,87 @@
+"""So many at once, so many waiting, and the next one told to come back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from rag.errors import BusyError
+from rag.serving.gate import Gate
+
+
+def test_one_is_answered_one_waits_and_the_third_is_refused() -> None:
+    async def ask() -> list[str]:
+        gate = Gate(1, 1)
+        leave = threading.Event()
+        first = asyncio.create_task(gate.run(leave.wait))
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(gate.run(lambda: True))
+        await asyncio.sleep(0.05)
+        seen = [f"depth {gate.depth}"]
+        with pytest.raises(BusyError):
+            await gate.run(lambda: True)
+        leave.set()
+        await asyncio.gather(first, second)
+        return [*seen, f"depth {gate.depth}"]
+
+    assert asyncio.run(ask()) == ["depth 2", "depth 0"]
+
+
+def test_a_place_is_free_again_after_a_failure() -> None:
+    async def ask() -> int:
+        gate = Gate(1, 0)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                await gate.run(lambda: 1 // 0)
+        return await gate.run(lambda: gate.depth)
+
+    assert asyncio.run(ask()) == 1
+
+
+def test_an_iterator_is_closed_when_its_reader_goes() -> None:
+    closed = threading.Event()
+
+    def numbers() -> Iterator[int]:
+        try:
+            yield from range(1000)
+        finally:
+            closed.set()
+
+    async def read() -> list[int]:
+        gate = Gate(1, 0)
+        items = gate.iterate(numbers)
+        found = [await anext(items), await anext(items)]
+        await items.aclose()
+        assert gate.depth == 0
+        return found
+
+    assert asyncio.run(read()) == [0, 1]
+    assert closed.is_set()
+
+
+def test_an_iterator_may_be_closed_by_another_task() -> None:
+    async def read() -> int:
+        gate = Gate(1, 0)
+        items = gate.iterate(lambda: iter([1, 2, 3]))
+        await anext(items)
+        await asyncio.create_task(items.aclose())  # type: ignore[arg-type]
+        return gate.depth
+
+    assert asyncio.run(read()) == 0
+
+
+def test_a_failing_iterator_gives_its_place_back() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise ValueError("broken")
+
+    async def read() -> int:
+        gate = Gate(1, 0)
+        with pytest.raises(ValueError, match="broken"):
+            [item async for item in gate.iterate(broken)]
+        return gate.depth
+
+    assert asyncio.run(read()) == 0
