@@ -1,6 +1,7 @@
 """Builds and updates are killed at random moments; the index must be at the old or the new state.
 
     python -m tests.torture --rounds 1000
+    python -m tests.torture --rounds 1000 --restore    # the states come out of backups
 
 Each round forks a child that brings the index from one state to the next and kills it with
 SIGKILL: after a random time, a random time after `commit` began, before a random one of its file
@@ -30,7 +31,10 @@ from statistics import median
 
 from rag.errors import NoIndexError
 from rag.protocols import IndexedDocument
+from rag.serving.feedback import FILE_NAME, FeedbackStore, Given
 from rag.stores import LocalBackend, LocalWriter
+from rag.stores.backup import back_up, restore
+from rag.types import Answer
 from tests.stores.filling import dense, lexical
 from tests.support import RECIPE, article, indexed
 
@@ -215,6 +219,52 @@ class Torture:
         return state
 
 
+class RestoreTorture(Torture):
+    """The same with every state restored from a backup of it, ratings and all."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        super().__init__(folder, seed)
+        self._archives = folder.with_name("archives")
+        self._archives.mkdir()
+        for state in range(STATES):
+            child = _fork(lambda state=state: self._archive(state))  # type: ignore[misc]
+            assert _ended(child) == _DONE, "a backup failed"
+
+    def _archive(self, state: int) -> None:
+        folder = self._archives / str(state)
+        with LocalBackend(folder, RECIPE).update() as writer:
+            _fill(writer, self._states[state])
+            writer.commit()
+        answer = Answer("几个?", "几个?", True, "12个。", "12个", 0.9, None, (), (), "x")
+        for number in range(state + 1):
+            FeedbackStore(folder / FILE_NAME).add(Given(f"{number}", answer), "up", "")
+        back_up(folder, self._archives / f"{state}.tar")
+
+    def _update(
+        self,
+        state: int,
+        pipe: int,
+        *,
+        rebuild: bool = False,
+        dies_at: int = 0,
+        publishing: bool = False,
+    ) -> None:
+        steps = _count_file_operations(dies_at, publishing=publishing)
+        os.write(pipe, b"c")
+        archive = self._archives / f"{state}.tar"
+        restore(self._folder, archive, RECIPE, replace_ratings=True)
+        os.write(pipe, steps().to_bytes(4, "big"))
+
+    def _verified(self) -> int:
+        state = super()._verified()
+        # They follow the index in a transaction of their own, so they may be of an earlier state:
+        # all of one state's, or none.
+        rated = [each["id"] for each in FeedbackStore(self._folder / FILE_NAME).candidates()]
+        assert rated == [f"feedback-{number}" for number in range(len(rated))]
+        assert len(rated) <= (0 if state == NOTHING else STATES)
+        return state
+
+
 def _fill(writer: LocalWriter, wanted: dict[str, list[IndexedDocument]]) -> None:
     for source in [name for name in writer.files() if name not in wanted]:
         writer.remove_file(source)
@@ -272,6 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--restore", action="store_true", help="restore backups instead")
     options = parser.parse_args(arguments)
     seed = random.randrange(2**32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)  # noqa: T201
@@ -279,7 +330,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Memory, where there is such a folder: a kill, unlike a power cut, loses no unwritten page.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="torture-", dir=memory) as folder:
-        rounds = Torture(Path(folder) / "index", seed).run(options.rounds)
+        kind = RestoreTorture if options.restore else Torture
+        rounds = kind(Path(folder) / "index", seed).run(options.rounds)
     seconds = time.perf_counter() - start
     killed = [r for r in rounds if r.killed]
     told = {

@@ -57,17 +57,21 @@ def embedder_of(settings: Settings) -> Embedder:
     )
 
 
-def backend_of(settings: Settings, embedder: Embedder) -> LocalBackend:
-    """The index folder, tied to this embedder and these chunk sizes."""
+def recipe_of(settings: Settings, embedder: Embedder) -> Recipe:
+    """How these settings make an index."""
     chunking = settings.chunking
-    recipe = Recipe(
+    return Recipe(
         embedder=embedder.id,
         fingerprint=embedder.fingerprint,
         dimensions=embedder.dimensions,
         analyser=ANALYSER_VERSION,
         chunking=f"{chunking.size}-{chunking.overlap}",
     )
-    return LocalBackend(settings.index.dir, recipe)
+
+
+def backend_of(settings: Settings, embedder: Embedder) -> LocalBackend:
+    """The index folder, tied to this embedder and these chunk sizes."""
+    return LocalBackend(settings.index.dir, recipe_of(settings, embedder))
 
 
 def indexer_of(settings: Settings) -> Indexer:

@@ -9,6 +9,7 @@ RagError
 │   ├── NoIndexError           none has been built here
 │   ├── DamagedIndexError      a file is missing or its bytes have changed
 │   └── IncompatibleIndexError it was built by another format, analyser or embedder
+├── ArchiveError           a backup is damaged, or isn't one               (exit code 1)
 ├── GeneratorError         a language model can't be reached, or its text can't be used
 ├── BusyError              too many questions are waiting already
 └── StorageError           the index can't be written                      (exit code 1)
@@ -79,6 +80,10 @@ class IncompatibleIndexError(IndexUnusableError):
     """The index was built by another format, analyser or embedder."""
 
 
+class ArchiveError(RagError):
+    """A backup is damaged, was made by something else, or doesn't fit here."""
+
+
 class BusyError(RagError):
     """Too many questions are waiting already; worth another try after `retry_s` seconds."""
 
@@ -118,6 +123,7 @@ class IndexBusyError(StorageError):
 
 
 __all__ = [
+    "ArchiveError",
     "BusyError",
     "ConfigError",
     "DamagedIndexError",

@@ -10,6 +10,7 @@ import click
 
 from rag.cli import (  # noqa: F401 - each adds one
     asking,
+    backup,
     doctor,
     documents,
     eval,

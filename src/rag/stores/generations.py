@@ -98,10 +98,10 @@ class Generations:
                 f"{self.root}：这里还没有索引，请先运行：rag index",
             ) from None
         except (OSError, ValueError):
-            raise _damaged(self.pointer, "not readable", "无法读取") from None
+            raise damaged(self.pointer, "not readable", "无法读取") from None
         path = self.folder / name
         if "/" in name or not path.is_dir():
-            raise _damaged(self.pointer, "names no generation", "所指的版本不存在")
+            raise damaged(self.pointer, "names no generation", "所指的版本不存在")
         return path
 
     def _read_pointer(self) -> tuple[str, str]:
@@ -118,13 +118,13 @@ class Generations:
         try:
             _, sha256 = self._read_pointer()
             if sha256_of(file) != sha256:
-                raise _damaged(
+                raise damaged(
                     file, f"it isn't as {self.pointer} says", f"与 {self.pointer} 的记录不符"
                 )
             data = file.read_bytes()
             built = json.loads(data)["format"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise _damaged(file, "missing or not readable", "缺失或无法读取") from None
+            raise damaged(file, "missing or not readable", "缺失或无法读取") from None
         if built != FORMAT:
             raise IncompatibleIndexError(
                 f"{path}: the index has format {built} and this version reads {FORMAT}; "
@@ -134,7 +134,7 @@ class Generations:
         try:
             return Manifest.model_validate_json(data)
         except ValidationError:
-            raise _damaged(file, "missing entries", "内容不完整") from None
+            raise damaged(file, "missing entries", "内容不完整") from None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -174,18 +174,18 @@ class Generations:
             # tantivy makes some of its files for their owner alone.
             if file.is_file() and file.stat().st_mode != readable:
                 file.chmod(readable)
-            _fsync(file)
-        _fsync(path)
-        _fsync(self.folder)
+            fsync(file)
+        fsync(path)
+        fsync(self.folder)
         try:
             previous = self._read_pointer()[0]
         except (OSError, ValueError):
             previous = ""
         draft = self.pointer.with_suffix(".new")
         draft.write_text(f"{path.name}\n{sha256}\n", encoding="ascii")
-        _fsync(draft)
+        fsync(draft)
         draft.replace(self.pointer)
-        _fsync(self.root)
+        fsync(self.root)
         self.clear(keep={path.name, previous})
 
     def published(self, path: Path) -> bool:
@@ -212,9 +212,9 @@ def verify_files(path: Path, manifest: Manifest) -> None:
         try:
             same = file.stat().st_size == entry.size and sha256_of(file) == entry.sha256
         except OSError:
-            raise _damaged(file, "missing or not readable", "缺失或无法读取") from None
+            raise damaged(file, "missing or not readable", "缺失或无法读取") from None
         if not same:
-            raise _damaged(file, "its bytes have changed", "内容已被改动")
+            raise damaged(file, "its bytes have changed", "内容已被改动")
 
 
 @contextmanager
@@ -227,7 +227,7 @@ def opening(path: Path) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise _damaged(path, f"not readable: {reason}", f"无法读取：{reason}") from error
+        raise damaged(path, f"not readable: {reason}", f"无法读取：{reason}") from error
 
 
 def describe_files(path: Path, known: Mapping[str, FileEntry]) -> dict[str, FileEntry]:
@@ -263,14 +263,16 @@ def storage_errors(root: Path) -> Iterator[None]:
         ) from error
 
 
-def _damaged(file: Path, en: str, zh: str) -> DamagedIndexError:
+def damaged(file: Path, en: str, zh: str) -> DamagedIndexError:
+    """What is said of a file of the index that isn't as it was written."""
     return DamagedIndexError(
         f"{file}: damaged index file ({en}); rebuild it with: rag index --rebuild",
         f"{file}：索引文件已损坏（{zh}），请重建：rag index --rebuild",
     )
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Have a file, or a folder's list of names, on the disk before going on."""
     if path.is_dir() and os.name == "nt":
         return  # Windows has no way to flush a folder
     descriptor = os.open(path, os.O_RDONLY)
