@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -13,6 +14,7 @@ from rag.errors import BusyError
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
+_DONE = object()
 
 
 class Gate:
@@ -56,16 +58,34 @@ class Gate:
     async def iterate(self, open_: Callable[[], Iterator[_Item]]) -> AsyncGenerator[_Item]:
         """The items of a blocking iterator, which is closed when the reader goes away."""
         async with self.admitted():
-            items = await to_thread.run_sync(open_, limiter=self._threads)
-            done = object()
+            items = _Items(await to_thread.run_sync(open_, limiter=self._threads))
             try:
                 while True:
-                    item = await to_thread.run_sync(next, items, done, limiter=self._threads)
-                    if item is done:
+                    item = await to_thread.run_sync(items.next, limiter=self._threads)
+                    if item is _DONE:
                         return
                     yield item  # type: ignore[misc]  # not the sentinel
             finally:
-                close = getattr(items, "close", None)
-                if close is not None:
-                    with anyio.CancelScope(shield=True):
-                        await to_thread.run_sync(close, limiter=self._threads)
+                with anyio.CancelScope(shield=True):
+                    await to_thread.run_sync(items.close, limiter=self._threads)
+
+
+class _Items(Generic[_Item]):
+    """A blocking iterator, closed only once no thread is in it any more.
+
+    A task that is cancelled by asyncio's own means, as Gradio does it, leaves its thread behind.
+    """
+
+    def __init__(self, items: Iterator[_Item]) -> None:
+        self._items = items
+        self._lock = threading.Lock()
+
+    def next(self) -> _Item | object:
+        with self._lock:
+            return next(self._items, _DONE)
+
+    def close(self) -> None:
+        close = getattr(self._items, "close", None)
+        with self._lock:
+            if close is not None:
+                close()
