@@ -11,6 +11,7 @@ import click
 from rag.cli import (  # noqa: F401 - each adds one
     asking,
     backup,
+    bundle,
     doctor,
     documents,
     eval,
