@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gradio as gr
 import uvicorn
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
@@ -119,8 +121,22 @@ def serve(settings: Settings, *, say: Callable[[str, str], None]) -> None:
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, proxy_headers=False, server_header=False
     )
+    # What is wrong with somebody's upload is said to them, not to whoever reads the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how a server is stopped, not a failure
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, app.state.service.live.stop).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Breaks off what a language model writes before it waits for the connections to end."""
+
+    def __init__(self, config: uvicorn.Config, stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await to_thread.run_sync(self._stop)
+        await super().shutdown(sockets)
 
 
 def _refuse_public(server: ServerSettings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ class ChatPage:
         """Answer the question that is pending, piece by piece."""
         question = talk.pending
         if not question.strip():
-            yield messages, talk
+            # Not even what came in: another question may have been taken meanwhile.
+            yield gr.skip(), gr.skip()
             return
         lang = self.lang(request, question)
         asked = {"role": "user", "content": f"<div><bdi>{text(question)}</bdi></div>"}
@@ -128,14 +130,16 @@ class ChatPage:
         self, question: str, history: Sequence[Turn], lang: Lang
     ) -> AsyncGenerator[tuple[str, Given | None]]:
         """`(HTML so far, None)` again and again, the answer last."""
-        written, urls = "", dict[int, str]()
+        written, urls, told = "", dict[int, str](), time.monotonic()
         async with aclosing(self._service.stream(question, history, {})) as events:
             async for event in events:
                 if isinstance(event, Given):
                     yield answer_html(event.answer, lang, self._base), event
-                elif isinstance(event, Token) and event.text:
+                elif isinstance(event, Token) and (event.text or time.monotonic() > told + 1):
+                    # While nothing comes too: only then does Gradio see that a page was closed.
+                    told = time.monotonic()
                     written += event.text
-                    yield partial_html(written, urls), None
+                    yield partial_html(written or "…", urls), None
                 elif isinstance(event, Citation):
                     urls[event.marker] = source_url(event, lang, self._base)
 
