@@ -37,17 +37,21 @@ GUARDED = Path(__file__).with_name("guarded.py")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server: its page's address, its port, its working folder, what it connected to."""
+    """A running server: its address, port, working folder, what it connected to, its process."""
 
     url: str
     port: int
     folder: Path
     connections: Path
+    process: subprocess.Popen[str]
 
 
 @contextmanager
-def serving(folder: Path, **environment: str) -> Iterator[Served]:
-    """`rag serve` in a process of its own, in a folder with docs/; ended by Ctrl-C."""
+def serving(folder: Path, *, log: str = "", **environment: str) -> Iterator[Served]:
+    """`rag serve` in a process of its own, in a folder with docs/; ended by Ctrl-C.
+
+    `log` is the pattern of all that it may say on the way.
+    """
     connections = folder / "connections.txt"
     process = subprocess.Popen(
         [sys.executable, GUARDED, connections, "--lang", "en", "serve", "--index", "index",
@@ -66,12 +70,13 @@ def serving(folder: Path, **environment: str) -> Iterator[Served]:
     assert "serving on http://127.0.0.1:" in said, said
     url = said.split()[2]
     try:
-        yield Served(f"{url}/", urlsplit(url).port or 0, folder, connections)
+        yield Served(f"{url}/", urlsplit(url).port or 0, folder, connections, process)
     finally:
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=30)
     # Ctrl-C is how a server is stopped: no failure, nothing to say.
-    assert (process.returncode, rest.strip()) == (0, "")
+    assert process.returncode == 0
+    assert re.fullmatch(log, rest.strip()), rest
 
 
 @pytest.fixture(scope="session")

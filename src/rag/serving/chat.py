@@ -261,8 +261,9 @@ def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
         box.submit(take, [box, talk], [box, talk], queue=False, api_visibility="private"),
         chat.example_select(chosen, talk, [box, talk], queue=False, api_visibility="private"),
         chat.option_select(chosen, talk, [box, talk], queue=False, api_visibility="private"),
-        chat.retry(page.retry, [chat, talk], [chat, talk], queue=False, api_visibility="private"),
-    ]
+        chat.retry(page.retry, [chat, talk], [chat, talk], queue=False, api_visibility="private",
+                   show_progress="hidden"),
+    ]  # fmt: skip
     replies = [
         start.then(page.reply, [chat, talk], [chat, talk], api_visibility="private",
                    show_progress="hidden")
@@ -276,4 +277,6 @@ def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
     # Queued, since only a queued event can show a passing message.
     chat.like(page.rate, [chat, talk], [talk, comment], api_visibility="private")
     comment.submit(page.comment, [comment, talk], comment, api_visibility="private")
-    blocks.load(page.examples, outputs=chat, queue=False, api_visibility="private")
+    # Progress would cover the conversation, and stays over it where it is stopped at that moment.
+    blocks.load(page.examples, outputs=chat, queue=False, api_visibility="private",
+                show_progress="hidden")  # fmt: skip
