@@ -227,9 +227,13 @@ def reading_of(settings: Settings) -> Reading | None:
 def _reader(name: str) -> Reader:
     """Opened once: every new state of the index is read with it."""
     if name in ("default", READER):
+        from rag.answering.ranker import SpanRanker
+
+        return SpanRanker(reader_folder(), segment)
+    if (Path(name) / "network.onnx").is_file():
         from rag.answering.reader import NeuralReader
 
-        return NeuralReader(reader_folder())
+        return NeuralReader(Path(name))
     from rag.answering.transformer_reader import TransformerReader
 
     return TransformerReader(name)

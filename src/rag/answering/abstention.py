@@ -110,7 +110,9 @@ class Judge:
         if self._reading is None:
             return tuple(evidence), None
         sound = [item for item in evidence if self._lacking(question, item, texts) is None]
-        return self._reading.refine(question, sound)
+        return self._reading.refine(
+            question, sound, lambda item: self._lacking(question, item, texts) is None
+        )
 
     def _lacking(self, question: Question, item: Evidence, texts: dict[str, str]) -> str | None:
         """The first name or year of the question that isn't where the evidence stands."""

@@ -8,7 +8,7 @@ how well the sentence covers the question, what kind of answer is asked for, whe
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rag.answering.evidence import Evidence
@@ -17,7 +17,7 @@ from rag.answering.question import Question, Segmenter
 from rag.answering.shortanswer import ShortAnswer
 from rag.answering.spans import candidates
 from rag.protocols import Reader, ReadSpan
-from rag.text import Span, clause_spans
+from rag.text import Span, clause_spans, fold_passage, sentence_spans
 
 # Kinds that a clause answers, not a name or a figure, and what the reader doesn't judge.
 _CLAUSES = frozenset({Kind.REASON, Kind.HOW, Kind.DEFINITION})
@@ -27,6 +27,9 @@ _RULES_SURE = 0.75
 _READER_UNSURE = 0.5
 _MARKS = frozenset("，,。；;：:！!？? 、的")
 _PAIRS = ("“”", "「」", "『』", "《》", "（）", "()", "‘’", "〈〉")
+_WITH_NEIGHBOURS = 2  # sentences that are read with those before and after them
+_WORTH_FILLING = 40  # room below which no further sentence is looked for
+_NEIGHBOUR = 0.6  # what such a neighbour scores, as a share
 # One weight for each of `FEATURES`; the first is the unit that the others are measured in.
 FEATURES = (
     "likely", "sentence", "first", "whole candidate", "part of a candidate", "no candidate",
@@ -34,6 +37,10 @@ FEATURES = (
     "mark at an end", "length",
 )  # fmt: skip
 WEIGHTS = (1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+# Whether a sentence may answer: it isn't about another place or year.
+Sound = Callable[[Evidence], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +74,15 @@ class Reading:
         self._segment = segment
 
     def refine(
-        self, question: Question, evidence: Sequence[Evidence]
+        self, question: Question, evidence: Sequence[Evidence], sound: Sound = lambda _: True
     ) -> tuple[tuple[Evidence, ...], float | None]:
         """The evidence with the sentence that answers first, and the reader's margin.
 
-        The margin is None where nothing was read.
+        No sentence that isn't `sound` answers. The margin is None where nothing was read.
         """
         if question.kind in _UNREAD:
             return tuple(evidence), None
-        proposals = self.proposals(question, evidence)
+        proposals = self.proposals(question, evidence, sound)
         if not proposals:
             return tuple(evidence), None
         margin = proposals[0].span.margin
@@ -85,12 +92,22 @@ class Reading:
         first = replace(best.item, short=_short(question, best))
         return (first, *(item for item in evidence if item is not best.item)), margin
 
-    def proposals(self, question: Question, evidence: Sequence[Evidence]) -> list[Proposal]:
+    def proposals(
+        self, question: Question, evidence: Sequence[Evidence], sound: Sound = lambda _: True
+    ) -> list[Proposal]:
         """The reader's spans with their sentences, the likeliest first."""
-        passages = passages_of(question, evidence, self.reader) if evidence else []
+        if not evidence:
+            return []
+        items = with_neighbours(evidence)
+        passages = passages_of(question, items, self.reader)
         spans = self.reader.read(question.text, [passage.text for passage in passages])
-        found = (_proposal(span, passages[span.passage], evidence) for span in spans)
-        return [proposal for proposal in found if proposal is not None]
+        sure = {(item.hit.document.id, item.start): sound(item) for item in items}
+        found = (_proposal(span, passages[span.passage], items) for span in spans)
+        return [
+            each
+            for each in found
+            if each is not None and sure[each.item.hit.document.id, each.item.start]
+        ]
 
     def features(self, question: Question, proposal: Proposal, best: Evidence) -> list[float]:
         """One number for each of `FEATURES`; `best` is the evidence that the rules put first."""
@@ -124,14 +141,49 @@ class Reading:
         return sum(weight * value for weight, value in zip(WEIGHTS, values, strict=True))
 
 
+def with_neighbours(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence with the sentences around the best ones, each once, the best ones first."""
+    items: dict[tuple[str, int], Evidence] = {}
+    own = {(item.hit.document.id, item.start): item for item in evidence}
+    for rank, item in enumerate(evidence):
+        around = _around(item) if rank < _WITH_NEIGHBOURS else []
+        for each in (item, *around):
+            key = (each.hit.document.id, each.start)
+            items.setdefault(key, own.get(key, each))
+    return list(items.values())
+
+
+def _around(item: Evidence) -> list[Evidence]:
+    """The sentences before and after, as evidence that the rules found no answer in."""
+    chunk = item.hit.chunk
+    spans = [(chunk.start + start, chunk.start + end) for start, end in sentence_spans(chunk.text)]
+    if (item.start, item.end) not in spans:
+        return []
+    at = spans.index((item.start, item.end))
+    return [
+        replace(
+            item,
+            start=start,
+            end=end,
+            folded=fold_passage(chunk.text[start - chunk.start : end - chunk.start]),
+            score=_NEIGHBOUR * item.score,
+            short=None,
+        )
+        for start, end in spans[max(0, at - 1) : at] + spans[at + 1 : at + 2]
+    ]
+
+
 def passages_of(question: Question, evidence: Sequence[Evidence], reader: Reader) -> list[Passage]:
     """The best sentences that fit, neighbours joined, the best one's document first."""
     room = reader.room(question.text)
     taken: list[Evidence] = []
     for item in evidence:
-        room -= reader.length(item.text)
-        if room < 0 and taken:
-            break
+        length = reader.length(item.text)
+        if length > room and taken:
+            if room < _WORTH_FILLING:
+                break
+            continue
+        room -= length
         taken.append(item)
     rank: dict[str, int] = {}
     for item in taken:
@@ -189,4 +241,12 @@ def _keep_rules(question: Question, first: Evidence, span: ReadSpan) -> bool:
     return ruled is not None and ruled.fit >= _RULES_SURE and span.probability < _READER_UNSURE
 
 
-__all__ = ["FEATURES", "WEIGHTS", "Passage", "Proposal", "Reading", "passages_of"]
+__all__ = [
+    "FEATURES",
+    "WEIGHTS",
+    "Passage",
+    "Proposal",
+    "Reading",
+    "passages_of",
+    "with_neighbours",
+]
