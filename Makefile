@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 NEWS ?= ../shared/data/news.jsonl.xz
 QUESTIONS ?= ../shared/data/cmrc2018_trial.jsonl.xz
 
-.PHONY: install serve test lint eval format bench clean
+.PHONY: install serve test lint eval format bench torture clean
 
 install: $(STAMP)
 
@@ -52,6 +52,15 @@ format: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.core --articles $(NEWS) $(if $(QUESTIONS),--questions $(QUESTIONS))
+
+# Kills and hostile input at length (hours): ROUNDS kills of builds and of restores, EXAMPLES inputs
+# for each test of tests/fuzz.
+ROUNDS ?= 1000
+EXAMPLES ?= 100000
+torture: $(DEV_STAMP)
+	$(BIN)/python -m tests.torture --rounds $(ROUNDS)
+	$(BIN)/python -m tests.torture --rounds $(ROUNDS) --restore
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
 
 clean:
 	rm -rf $(VENV) build dist index/CURRENT index/generations

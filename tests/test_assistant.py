@@ -219,6 +219,13 @@ def test_any_text_is_answered_with_exact_quotations_or_declined(
         assert citation.quote == document.text[citation.start : citation.end]
 
 
+def test_half_of_a_surrogate_pair_does_no_harm_in_the_conversation_either(
+    assistant: Assistant,
+) -> None:
+    answer = assistant.ask("那邛崃呢?\ud83d", history=[Turn("\ud83d", "\udc4d")])
+    answer.text.encode()
+
+
 def test_a_question_leaves_no_trace_in_the_next(assistant: Assistant) -> None:
     before = untimed(assistant.ask("那邛崃呢?"))
     assistant.ask("那邛崃呢?", history=[Turn("龙泉驿区新投放了多少惠蓉贷?", "18亿元。")])

@@ -54,7 +54,8 @@ class Assistant:
         Raises RagError for a question longer than MAX_QUESTION characters.
         """
         _check_length(question)
-        question = question.encode("utf-8", "replace").decode()  # no half of a surrogate pair
+        question = _whole(question)
+        history = [Turn(_whole(turn.question), _whole(turn.answer)) for turn in history]
         started = time.perf_counter()
         query = yield from self._rewriter.rewriting(question, history)
         parts = self._rewriter.split(query)
@@ -131,6 +132,11 @@ def _timings(started: float, retrieved: float, ended: float) -> dict[str, float]
         "answer": round(1000 * (ended - retrieved), 3),
         "total": round(1000 * (ended - started), 3),
     }
+
+
+def _whole(text: str) -> str:
+    """The text without halves of surrogate pairs, which nothing further on could encode."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _check_length(question: str) -> None:

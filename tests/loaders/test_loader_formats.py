@@ -158,6 +158,11 @@ def test_a_page_is_decoded_by_its_declaration_unless_that_is_wrong(
     assert load(tmp_path / "a.htm").document.text == text
 
 
+def test_markup_that_trips_the_extractor_gives_all_the_text(write: Write, load: Load) -> None:
+    path = write("a.html", "<svg><html>村里在2025年修了37座石桥。")
+    assert load(path).document.text == "村里在2025年修了37座石桥。"
+
+
 @pytest.mark.parametrize(
     ("page", "what"),
     [("只有文字", "holds no HTML"), ("<html><body><script>1</script></body></html>", "no text")],
@@ -242,6 +247,18 @@ def test_what_is_no_word_file_is_refused(word: Path, load: Load, kind: str) -> N
     what = "password-protected" if kind == "locked" else "no Word document or a damaged one"
     with pytest.raises(LoadError, match=what):
         load(word)
+
+
+def test_damaged_properties_cost_a_word_file_no_text(word: Path, load: Load) -> None:
+    with zipfile.ZipFile(word) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["docProps/core.xml"] = b"<?xml version='1.0'?><odd/>"
+    with zipfile.ZipFile(word, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    document = load(word).document
+    assert document.text.startswith("开头一段。")
+    assert document.info.author is None
 
 
 def test_an_empty_word_file_is_refused(tmp_path: Path, load: Load) -> None:

@@ -89,6 +89,7 @@ def test_a_forwarded_address_is_the_one_the_proxy_added() -> None:
         (f"{OA}.evil.example", "kb.local", "foreign"),
         ("http://oa.example.cn", "kb.local", "foreign"),  # another scheme is another origin
         ("null", "kb.local", "foreign"),
+        ("http://[", "kb.local", "foreign"),  # what urllib raises for
         ("", "", "foreign"),
     ],
 )

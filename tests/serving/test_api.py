@@ -331,6 +331,14 @@ def test_where_keys_are_asked_for_nothing_is_open_without_one(index: Path) -> No
     assert client.get("/", auth=("anyone", key)).status_code == 200
 
 
+@pytest.mark.parametrize("host", ["[", "a b", "http://a", "a:b", "[::1"])
+def test_a_host_that_could_be_none_is_refused(index: Path, host: str) -> None:
+    client = app_with(index)
+    for header in ("host", "x-forwarded-host"):
+        reply = client.get("/", headers={header: host})
+        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "bad_host")
+
+
 def test_behind_single_sign_on_the_proxys_user_comes_in(index: Path) -> None:
     client = app_with(index, trusted_header="X-Remote-User", trusted_proxies=["127.0.0.1"])
     assert client.get("/", headers={"x-remote-user": "wang"}).status_code == 401  # no proxy

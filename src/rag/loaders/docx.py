@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +33,15 @@ class DocxLoader:
     def load(self, path: Path, *, source: str) -> Iterator[Document]:
         self._check(path, source)
         document = _opened(path, source)
-        outline = self._outline(document)
+        try:
+            outline = self._outline(document)
+        except Exception as error:  # whatever damaged styles and tables provoke
+            if isinstance(error, MemoryError):
+                raise
+            raise _damaged(source) from error
         if not outline.text.strip():
             raise no_text(source)
-        facts = document.core_properties
+        facts = _facts(document)
         title = (
             outline.opening_title or clean_line(facts.title) or first_line_title(outline.text, path)
         )
@@ -42,10 +49,8 @@ class DocxLoader:
             id=content_id(title, outline.text),
             title=title,
             source=source,
-            # python-docx's own template says 2013; "created" is no date of publication anyway,
-            # but the nearest a Word file has to one.
-            date=iso_date(facts.created) if facts.author != "python-docx" else None,
-            author=clean_line(facts.author) or None if facts.author != "python-docx" else None,
+            date=iso_date(facts.created),
+            author=clean_line(facts.author) or None,
         )
         yield Document(info, outline.text, headings=outline.headings)
 
@@ -99,6 +104,27 @@ def _opened(path: Path, source: str) -> Docx:
         if isinstance(error, MemoryError):
             raise
         raise _damaged(source) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    title: str = ""
+    author: str = ""
+    created: datetime | None = None
+
+
+def _facts(document: Docx) -> _Facts:
+    """The properties, as far as they can be read: damage there costs no text."""
+    try:
+        found = document.core_properties
+        facts = _Facts(found.title, found.author, found.created)
+    except Exception as error:  # whatever their XML provokes
+        if isinstance(error, MemoryError):
+            raise
+        return _Facts()
+    # python-docx's own template says 2013; "created" is no date of publication anyway, but the
+    # nearest a Word file has to one.
+    return _Facts(facts.title) if facts.author == "python-docx" else facts
 
 
 def _damaged(source: str) -> Exception:

@@ -82,10 +82,15 @@ def _main_text(page: str) -> tuple[Outline, dict[str, Any]]:
     import trafilatura
 
     outline = Outline()
-    # fast=True: no other extractors beside its own, which cost ten times as much.
-    found = trafilatura.bare_extraction(
-        page, include_comments=False, include_tables=True, fast=True, with_metadata=True
-    )
+    try:
+        # fast=True: no other extractors beside its own, which cost ten times as much.
+        found = trafilatura.bare_extraction(
+            page, include_comments=False, include_tables=True, fast=True, with_metadata=True
+        )
+    except Exception as error:  # odd markup trips the libraries beneath: take all the text then
+        if isinstance(error, MemoryError):
+            raise
+        return outline, {}
     if found is None:
         return outline, {}
     facts = {

@@ -120,7 +120,11 @@ class Access:
         host = headers.get("host", "")
         if peer in self._proxies:
             host = headers.get("x-forwarded-host", host)
-        if urlsplit(origin).netloc.lower() == host.lower() != "":
+        try:
+            netloc = urlsplit(origin).netloc
+        except ValueError:  # a bracket that isn't closed, say
+            return "foreign"
+        if netloc.lower() == host.lower() != "":
             return "own"
         return "allowed" if origin.lower() in self.origins else "foreign"
 

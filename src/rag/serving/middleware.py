@@ -5,6 +5,7 @@ Plain ASGI: Starlette's convenience class for middleware would hold streams back
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +21,11 @@ NO_UPLOAD = Refusal(
     403, "uploads_elsewhere", "upload articles with POST /api/documents",
     "请用 POST /api/documents 上传文章",
 )  # fmt: skip
+BAD_HOST = Refusal(
+    400, "bad_host", "the request names no host that could be one; check the address and the proxy",
+    "请求中的主机名无效，请检查地址和代理",
+)  # fmt: skip
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?|")
 SMALL_BODY = 1 << 20  # bytes: a question with its history
 TOO_LARGE = Refusal(
     413, "too_large", "the request is too large; send less", "请求过大，请减小后再发送"
@@ -108,6 +114,8 @@ class Guard:
         """`(client, whether a widget asks)`, or why not."""
         path = scope["path"].removeprefix(self._prefix)
         peer = scope["client"][0] if scope.get("client") else ""
+        if not all(map(_HOST.fullmatch, _hosts(headers))):
+            return BAD_HOST  # Gradio would fail over it
         if path in OPEN_PATHS:
             return peer, False
         origin = self._access.origin(headers, peer)
@@ -148,6 +156,12 @@ class Guard:
     def _most(self, path: str) -> int:
         """Bytes that a request's body may have."""
         return self._upload_bytes if path == "/api/documents" else SMALL_BODY
+
+
+def _hosts(headers: Headers) -> list[str]:
+    """The hosts that a request is said to be for, by itself and by proxies."""
+    forwarded = headers.get("x-forwarded-host", "").split(",")
+    return [headers.get("host", ""), *(host.strip() for host in forwarded)]
 
 
 def foreign(origin: str) -> Refusal:
