@@ -14,6 +14,7 @@ import pytest
 
 from rag.cli import main
 from rag.embedders import open_embedder
+from tests.answering.llm_server import Exchange, says, serving
 from tests.support import SHARED
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +117,31 @@ def test_a_comparison_names_the_flips(rag: Rag, home: Path) -> None:
     assert "| `answering.threshold` | 0.4 | 1.0 |" in done.out
     assert "- ✗ mine/1 蓝溪村修了多少座石桥?: 37座 → [low_confidence] (37座)" in done.out
     assert rag("eval", "--compare", "none").code == 2
+
+
+def test_a_language_models_run_stands_beside_a_quoted_one(rag: Rag, home: Path) -> None:
+    def writes(exchange: Exchange) -> None:
+        asked = str(exchange.recorded.requests[-1]["messages"])
+        english = "Green Hill School has 412 pupils [1]."
+        chinese = "蓝溪村在2025年修了37座石桥[1]。村里还有99座塔[1]。"
+        says(english if "pupils does" in asked else chinese)(exchange)
+
+    quoted = figures(rag("eval", "--json", "--name", "quoted"))
+    assert "gate_recall" not in quoted
+    with serving(writes) as model:
+        (home / "rag.toml").write_text(
+            f'[generator]\nbackend = "openai"\nbase_url = "{model.url}"\nmodel = "tiny"\n',
+            encoding="utf-8",
+        )
+        written = figures(rag("eval", "--json", "--name", "written"))
+        done = rag("eval", "--compare", "quoted")
+        assert len(model.recorded.requests) == 4  # no call for what is declined
+    assert (quoted["citation_precision"], quoted["citation_recall"]) == (1.0, 1.0)
+    assert (written["citation_precision"], written["citation_recall"]) == (0.75, 1.0)
+    assert (written["gate_precision"], written["gate_recall"]) == (0.75, 0.75)
+    assert "| Statements that the gate confirms | 0.750 " in done.out
+    assert "| `generator.backend` | extractive | openai |" in done.out
+    assert "| Citation precision | 1.000 | 0.750 |" in done.out
 
 
 def test_a_missed_gate_is_code_1_and_a_held_one_0(rag: Rag, home: Path) -> None:

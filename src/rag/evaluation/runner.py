@@ -144,6 +144,9 @@ def _measures(gold: Gold, answer: Answer, right: bool, places: Set[str]) -> dict
         "citation_precision": citing.precision,
         "citation_recall": citing.recall,
         "citation_support": citing.support,
+        # A language model's answers alone have these; the gate judges without the gold.
+        "gate_precision": answer.citation_precision,
+        "gate_recall": answer.citation_recall,
     }
     if not gold.answerable:
         found["rejection"] = float(not answer.answered)

@@ -40,6 +40,8 @@ MEANS: Mapping[str, Metric] = {
     "citation_precision": Metric("Citation precision", "引文精确率"),
     "citation_recall": Metric("Citation recall", "引文召回率"),
     "citation_support": Metric("Citation support", "引文支持率"),
+    "gate_precision": Metric("Markers that the gate confirms", "门控确认的标注率"),
+    "gate_recall": Metric("Statements that the gate confirms", "门控确认的陈述率"),
 }
 # Figures of a whole group, from `(confidence, right, weights)`.
 CURVES: Mapping[str, tuple[Metric, Callable[[Floats, Floats, Floats], Floats]]] = {

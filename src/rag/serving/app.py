@@ -30,6 +30,8 @@ from rag.serving.chathead import ChatHead
 from rag.serving.middleware import CORS_HEADERS, Guard, SecurityHeaders
 from rag.serving.service import Service
 
+_LONGEST_STOP_S = 10  # for connections that don't end
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. Raises ConfigError, ModelError, IndexUnusableError.
@@ -119,23 +121,29 @@ def serve(settings: Settings, *, say: Callable[[str, str], None]) -> None:
     )
     # Forwarding headers are read by the access rules alone, which know the trusted proxies.
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, proxy_headers=False, server_header=False
-    )
+        app, log_level="warning", access_log=False, proxy_headers=False, server_header=False,
+        timeout_graceful_shutdown=_LONGEST_STOP_S,
+    )  # fmt: skip
     # What is wrong with somebody's upload is said to them, not to whoever reads the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how a server is stopped, not a failure
-        _Server(config, app.state.service.live.stop).run(sockets=[listener])
+        _Server(config, app).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Breaks off what a language model writes before it waits for the connections to end."""
+    """Ends what would go on as long as it likes before it waits for the connections to end."""
 
-    def __init__(self, config: uvicorn.Config, stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
-        self._stop = stop
+        self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await to_thread.run_sync(self._stop)
+        service: Service = self._app.state.service
+        await to_thread.run_sync(service.live.stop)  # what a language model is writing
+        for route in self._app.routes:
+            mounted = getattr(route, "app", None)
+            if isinstance(mounted, gr.routes.App):
+                mounted.stop_event.set()  # the connection that every open page keeps
         await super().shutdown(sockets)
 
 
