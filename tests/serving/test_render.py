@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rag.errors import Lang
 from rag.serving.render import answer_html, hits_html, text
-from rag.types import Answer, Chunk, Citation, DocumentInfo, Hit
+from rag.types import Answer, AnswerSentence, Chunk, Citation, DocumentInfo, Hit
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '<img src="x" onerror="alert(2)">'
@@ -113,6 +113,46 @@ def test_a_reprint_names_every_other_place() -> None:
     html = hits_html((hit(also=others),), "passages", "en")
     assert "Also in: docs/b.md; docs/<c>.md" in parsed(html).shown
     assert "<c>" not in html
+
+
+def written(*sentences: AnswerSentence, said: str, lang: Lang = "zh") -> str:
+    answer = Answer(
+        "问", "问", True, said, None, 0.9, None, (citation(),), (), "openai", sentences=sentences,
+        citation_precision=1.0, citation_recall=0.5,
+    )  # fmt: skip
+    return answer_html(answer, lang)
+
+
+def test_a_models_unsupported_sentence_is_marked_with_what_is_missing_said_once() -> None:
+    html = written(
+        AnswerSentence("修了37座石桥。", (1,)),
+        AnswerSentence("另有99座塔。", (1,), supported=False, unsupported_terms=("99座", "<塔>")),
+        said="修了37座石桥[1]。另有99座塔[1]。〔未在文章中找到依据〕\n\n完。",
+    )
+    reader = parsed(html)
+    assert "修了37座石桥[1]。另有99座塔[1]。 〔未在文章中找到依据 · 99座 · <塔>〕" in reader.shown
+    assert html.count('class="wy-unsupported"') == 1
+    assert '">另有99座塔<sup>' in html
+    assert reader.shown.count("未在文章中找到依据") == 1
+    assert reader.tags.count("sup") == 2  # markers are links, in the doubtful sentence too
+    assert "None" not in reader.shown
+    assert '<p dir="auto">完。</p>' in html
+
+
+def test_the_words_of_an_english_answer_keep_their_spaces() -> None:
+    html = written(
+        AnswerSentence("37 bridges.", (1,)),
+        AnswerSentence("99 towers.", (), supported=False, unsupported_terms=("99",)),
+        said="37 bridges [1]. 99 towers. [not supported by the documents] The end.",
+        lang="en",
+    )
+    shown = parsed(html).shown
+    assert "37 bridges [1]. 99 towers. 〔not supported by the articles · 99〕 The end." in shown
+
+
+def test_a_plug_ins_text_without_findings_is_shown_whole() -> None:
+    said = "第一行[1]\n<b>第二行</b>"
+    assert "第一行[1]<b>第二行</b>" in parsed(written(said=said)).shown
 
 
 @pytest.mark.parametrize("hostile", [SCRIPT, IMAGE, MARKDOWN, "<div style='position:fixed'>", "&"])
