@@ -1,4 +1,4 @@
-"""The reader that comes with the package: finds the span of a passage that answers a question.
+"""A trained network as the reader: a folder that `rag.training.reader` wrote, extra `[reader]`.
 
 A small transformer encoder, run by onnxruntime in 8-bit integers without torch. onnxruntime and
 not numpy: nine layers over 190 pieces cost numpy three times the 50 ms that a question may take.

@@ -111,7 +111,7 @@ def described(items: Sequence[Item], wrong: int, chance: random.Random) -> Itera
         if not made.spans:
             continue
         near = overlaps(made.spans, text, answers)
-        if near.max() < _NEAR:
+        if near.max() <= _NEAR:
             continue
         others = [int(i) for i in np.flatnonzero(near <= _NEAR)]
         kept = chance.sample(others, min(wrong, len(others)))
