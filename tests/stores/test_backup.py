@@ -172,13 +172,36 @@ def test_what_cannot_be_backed_up_leaves_the_older_backup(folder: Path, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == {"b.tar", folder.name}
 
 
-def test_a_folder_that_is_not_there_and_a_full_disk_are_said(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="can't be written"):
-        back_up(folder, tmp_path / "nowhere" / "b.tar")
-    if Path("/dev/full").exists():
-        (tmp_path / "folder.tar").mkdir()
+def test_a_place_that_cannot_be_written_is_said(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder.tar").mkdir()
+    for name in ("nowhere/b.tar", "folder.tar"):
         with pytest.raises(StorageError, match="can't be written"):
-            back_up(folder, tmp_path / "folder.tar")
+            back_up(folder, tmp_path / name)
+
+
+def test_a_full_disk_leaves_the_older_backup_and_no_draft(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    back_up(folder, tmp_path / "b.tar")
+    older = (tmp_path / "b.tar").read_bytes()
+    monkeypatch.setattr("rag.stores.archive.os.fsync", full)
+    with pytest.raises(StorageError, match="No space left"):
+        back_up(folder, tmp_path / "b.tar")
+    assert (tmp_path / "b.tar").read_bytes() == older
+    assert {path.name for path in tmp_path.iterdir()} == {"b.tar", folder.name}
+
+
+def test_more_ratings_than_the_memory_should_hold_are_refused_both_ways(
+    backup: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.stores.archive.MOST_RATINGS", 1000)
+    with pytest.raises(StorageError, match="more ratings"):
+        back_up(folder, tmp_path / "c.tar")
+    with pytest.raises(ArchiveError):
+        restore(folder, backup, RECIPE)
 
 
 def test_only_its_owner_may_read_a_backup(folder: Path, tmp_path: Path) -> None:

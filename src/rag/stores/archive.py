@@ -38,6 +38,7 @@ _FORMAT = 1
 _SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _BLOCK = 1 << 20
 _SMALL = 1 << 24  # bytes that a label, a manifest or a header of the archive may have
+MOST_RATINGS = 1 << 30  # bytes: they are held in memory on their way
 _PART = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _GENERATION = re.compile(r"\d{8}-[0-9a-f]{6}")
 # What a damaged or hostile archive makes the standard library raise.
@@ -222,6 +223,8 @@ class Reader:
         """The ratings, and that nothing stands behind them."""
         ratings = None
         if label.ratings is not None:
+            if label.ratings.size > MOST_RATINGS:
+                raise foreign(self._path)
             out = io.BytesIO()
             self._copy(RATINGS, label.ratings, out)
             ratings = out.getvalue()

@@ -108,6 +108,12 @@ def _snapshot(path: Path) -> bytes | None:
     """The ratings as one consistent database, while a server may add to them."""
     if not path.exists():
         return None
+    if path.stat().st_size > archive.MOST_RATINGS:
+        raise StorageError(
+            f"{path}: more ratings than a backup takes (1 GiB); copy that file by itself, with no "
+            "server running, and move it away",
+            f"{path}：评价超过备份的上限（1 GiB）；请停止服务后单独复制该文件并移走",
+        )
     try:
         with (
             closing(sqlite3.connect(path, timeout=10)) as source,
