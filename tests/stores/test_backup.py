@@ -106,6 +106,17 @@ def test_an_index_without_ratings_leaves_those_that_are_there(tmp_path: Path, fo
     assert (found(folder), ratings(folder)) == ([QIONGLAI], ["feedback-a1"])
 
 
+def test_what_a_process_killed_at_its_first_rating_leaves_counts_as_no_ratings(
+    backup: Path, folder: Path, tmp_path: Path
+) -> None:
+    (folder / FILE_NAME).write_bytes(b"")
+    assert ratings(folder) == []
+    back_up(folder, tmp_path / "unrated.tar")
+    assert restore(tmp_path / "new", tmp_path / "unrated.tar", RECIPE).ratings == "none"
+    assert restore(folder, backup, RECIPE).ratings == "restored"
+    assert ratings(folder) == ["feedback-a1"]
+
+
 def test_an_open_reader_keeps_what_it_had(backup: Path, folder: Path) -> None:
     backend = LocalBackend(folder, RECIPE)
     publish(backend, "b.md", text_of(QIONGLAI))

@@ -82,8 +82,10 @@ class FeedbackStore:
         try:
             with closing(sqlite3.connect(self._path, timeout=10)) as connection:
                 connection.row_factory = sqlite3.Row
+                # A process killed at its first rating leaves a database without a table.
+                begun = connection.execute("SELECT 1 FROM sqlite_master").fetchall()
                 query = "SELECT * FROM feedback ORDER BY at, answer_id"
-                rows = connection.execute(query).fetchall()
+                rows = connection.execute(query).fetchall() if begun else []
         except sqlite3.Error as error:
             raise StorageError(
                 f"{self._path}: not readable as feedback ({error}); restore it from a backup",
