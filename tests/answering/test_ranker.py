@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rag.answering.ranker import ABOUT_FILE, WEIGHTS_FILE, SpanRanker, describe, score
-from rag.assembly import segment
+from rag.assembly import reader_folder, segment
 from rag.errors import ModelError
 
 PASSAGES = ["龙泉驿区建了200个党员先锋岗。", "邛崃的竹编在石桥村。书记是王小明。"]
@@ -126,3 +126,10 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     (folder / ABOUT_FILE).write_text(json.dumps({"format": 99, "sha256": ""}))
     with pytest.raises(ModelError, match="format 99"):
         SpanRanker(folder, segment)
+
+
+def test_the_bundled_reader_opens_and_fits_its_promise() -> None:
+    reader = SpanRanker(reader_folder(), segment)
+    spans = reader.read("石桥是哪一年修成的?", ["石桥在1921年修成。桥长六十二步。"])
+    assert spans[0].probability > 0.0
+    assert sum(path.stat().st_size for path in reader_folder().iterdir()) <= 20_000_000

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from rag.answering import EvidenceFinder, Question
 from rag.answering.reading import Reading, passages_of
+from rag.answering.shortanswer import ShortAnswer
 from rag.assembly import segment
 from rag.types import Hit
 from tests.answering.articles import hit
@@ -81,3 +83,25 @@ def test_only_what_fits_is_read_the_best_sentence_always(
     evidence = finder.find(question, hits)
     passages = passages_of(question, evidence, ToldReader(room=5))
     assert [passage.text for passage in passages] == [evidence[0].text]
+
+
+def test_a_reader_that_does_not_lead_leaves_the_rules_their_answer(
+    analyse: Analyse, finder: EvidenceFinder, hits: list[Hit]
+) -> None:
+    question = analyse("石桥全长多少步?")
+    first, *others = finder.find(question, hits)
+    ruled = replace(first, short=ShortAnswer(0, 2, first.text[:2], 0.4))
+    evidence = [ruled, *others]
+    reading = Reading(ToldReader(("山洪", 0.9)), segment, leading=False)
+    assert reading.refine(question, evidence)[0] == tuple(evidence)
+
+
+def test_a_reader_that_does_not_lead_never_changes_the_sentence(
+    analyse: Analyse, finder: EvidenceFinder, hits: list[Hit]
+) -> None:
+    question = analyse("人们把石桥叫作什么桥?")
+    evidence = [replace(item, short=None) for item in finder.find(question, hits)]
+    reading = Reading(ToldReader(("老工匠", 0.9), ("望乡桥", 0.1)), segment, leading=False)
+    read, _ = reading.refine(question, evidence)
+    assert [item.start for item in read] == [item.start for item in evidence]
+    assert read[0].short is None or read[0].short.text in read[0].text

@@ -25,6 +25,7 @@ _UNREAD = frozenset({Kind.YES_NO})
 # Above this the rules are kept where the reader is below that; chosen on the gold sets.
 _RULES_SURE = 0.75
 _READER_UNSURE = 0.5
+_FILLS_IN = 0.02  # probability from which a reader that doesn't lead fills in
 _MARKS = frozenset("，,。；;：:！!？? 、的")
 _PAIRS = ("“”", "「」", "『』", "《》", "（）", "()", "‘’", "〈〉")
 _WITH_NEIGHBOURS = 2  # sentences that are read with those before and after them
@@ -67,10 +68,15 @@ class Proposal:
 
 
 class Reading:
-    """Lets a reader choose the sentence and the short answer among the evidence."""
+    """Lets a reader choose the sentence and the short answer among the evidence.
 
-    def __init__(self, reader: Reader, segment: Segmenter) -> None:
+    A reader that isn't `leading` only fills in: it chooses inside the sentence that the rules
+    put first, where they found no span there.
+    """
+
+    def __init__(self, reader: Reader, segment: Segmenter, *, leading: bool = True) -> None:
         self.reader = reader
+        self._leading = leading
         self._segment = segment
 
     def refine(
@@ -86,11 +92,27 @@ class Reading:
         if not proposals:
             return tuple(evidence), None
         margin = proposals[0].span.margin
+        if not self._leading:
+            return self._filled_in(question, evidence, proposals), margin
         best = max(proposals, key=lambda each: self._score(question, each, evidence[0]))
         if _keep_rules(question, evidence[0], best.span):
             return tuple(evidence), margin
         first = replace(best.item, short=_short(question, best))
         return (first, *(item for item in evidence if item is not best.item)), margin
+
+    def _filled_in(
+        self, question: Question, evidence: Sequence[Evidence], proposals: Sequence[Proposal]
+    ) -> tuple[Evidence, ...]:
+        first = evidence[0]
+        own = [
+            each
+            for each in proposals
+            if (each.item.hit.document.id, each.item.start) == (first.hit.document.id, first.start)
+        ]
+        unsure = not own or own[0].span.probability < _FILLS_IN
+        if first.short is not None or question.kind in _CLAUSES or unsure:
+            return tuple(evidence)
+        return (replace(first, short=_short(question, own[0])), *evidence[1:])
 
     def proposals(
         self, question: Question, evidence: Sequence[Evidence], sound: Sound = lambda _: True
