@@ -233,10 +233,6 @@ def _reader(name: str) -> Reader:
         from rag.answering.ranker import SpanRanker
 
         return SpanRanker(reader_folder(), segment)
-    if (Path(name) / "network.onnx").is_file():
-        from rag.answering.reader import NeuralReader
-
-        return NeuralReader(Path(name))
     from rag.answering.transformer_reader import TransformerReader
 
     return TransformerReader(name)

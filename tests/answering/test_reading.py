@@ -13,7 +13,7 @@ from rag.answering.shortanswer import ShortAnswer
 from rag.assembly import segment
 from rag.types import Hit
 from tests.answering.articles import hit
-from tests.answering.tiny_reader import ToldReader
+from tests.answering.told_reader import ToldReader
 
 Analyse = Callable[[str], Question]
 TEXT = (

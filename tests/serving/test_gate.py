@@ -67,7 +67,7 @@ def test_an_iterator_may_be_closed_by_another_task() -> None:
         gate = Gate(1, 0)
         items = gate.iterate(lambda: iter([1, 2, 3]))
         await anext(items)
-        await asyncio.create_task(items.aclose())  # type: ignore[arg-type]
+        await asyncio.create_task(items.aclose())
         return gate.depth
 
     assert asyncio.run(read()) == 0

@@ -12,7 +12,7 @@ from rag.answering.ranker import ABOUT_FILE, SpanRanker
 from rag.assembly import segment
 from rag.training import ranker
 from rag.training.ranker import Described, Recipe, Scorer, described, loss, overlaps, train
-from tests.training.packed import write_reading_sets
+from tests.training.reading_sets import write_reading_sets
 
 RECIPE = Recipe(made=5, wrong=30, hidden=8, passes=2, questions=8, seed=3)
 

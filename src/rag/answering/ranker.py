@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from rag.answering.kinds import TYPED, Kind, kind_of
 from rag.answering.question import Segmenter
-from rag.answering.reading_input import match_levels
+from rag.answering.runs import match_levels
 from rag.answering.spans import candidates
 from rag.errors import ModelError
 from rag.protocols import ReadSpan
