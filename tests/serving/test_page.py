@@ -87,6 +87,7 @@ def ask(page: Page, question: str) -> Locator:
     replies = page.locator('[data-testid="bot"] .wy-answer')
     before = replies.count()
     box(page).fill(question)
+    page.locator("#wy-box .submit-button").wait_for()  # the answer before is finished
     box(page).press("Enter")
     reply = replies.nth(before)
     reply.wait_for()
@@ -154,7 +155,8 @@ def test_after_an_empty_and_an_over_long_question_the_page_goes_on(page: Page) -
 
     box(page).fill("   ")
     box(page).press("Enter")
-    expect(box(page)).to_have_value("")
+    page.wait_for_timeout(300)
+    assert page.locator('[data-testid="user"]').count() == 0
     box(page).fill("桥" * 2001)
     box(page).press("Enter")
     page.locator('[data-testid="bot"]', has_text="2000").wait_for()

@@ -18,9 +18,15 @@
     Object.defineProperty(navigator, "languages", { get: () => [tag], configurable: true });
   }
 
-  // Enter ends a composition of the input method; Gradio would take it for sending.
+  // Enter ends a composition of the input method; Gradio would take it for sending. It sends nothing
+  // blank either, and nothing while an answer is on its way: the text stays in the box until then.
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.stopPropagation();
+    const box = event.key === "Enter" && !event.shiftKey && event.target.closest("#wy-box");
+    if (!box || !event.target.matches("textarea")) return;
+    const composing = event.isComposing || event.keyCode === 229;
+    if (!composing && event.target.value.trim() && !box.querySelector(".stop-button")) return;
+    event.stopPropagation();
+    if (!composing) event.preventDefault();
   }, true);
 
   let panel, title, whole, frame, opener;
