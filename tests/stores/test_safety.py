@@ -101,7 +101,7 @@ def test_an_update_interrupted_after_it_was_published_stays(
     assert lexical(backend.open(), "成甘") == [PARK.text]
 
 
-@pytest.mark.parametrize("moment", ["sha256_of", "_fsync", "describe"])
+@pytest.mark.parametrize("moment", ["sha256_of", "fsync", "describe"])
 def test_an_update_interrupted_before_it_was_published_leaves_nothing(
     backend: LocalBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -149,7 +149,7 @@ def test_a_failed_commit_is_a_storage_error_with_its_reason(
     before = backend.snapshot()
     with backend.update() as writer:
         writer.add("docs/c.md", [indexed(PARK)])
-        monkeypatch.setattr(generations, "_fsync", full)
+        monkeypatch.setattr(generations, "fsync", full)
         with pytest.raises(StorageError) as caught:
             writer.commit()
     monkeypatch.undo()
