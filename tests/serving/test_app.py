@@ -82,6 +82,14 @@ def test_a_port_is_held_from_the_start(settings: Settings) -> None:
             _listen(ServerSettings(port=port))
 
 
+def test_a_connection_sends_each_piece_at_once(settings: Settings) -> None:
+    from rag.serving.app import _listen
+
+    with _listen(ServerSettings(port=0)) as listener:
+        # What asyncio asks before it turns the gathering of small pieces off.
+        assert listener.proto == socket.IPPROTO_TCP
+
+
 @pytest.mark.parametrize("host", ["a..b", "no-such-host.invalid", "x" * 300])
 def test_a_name_that_leads_nowhere_is_a_sentence(
     settings: Settings, host: str, monkeypatch: pytest.MonkeyPatch
