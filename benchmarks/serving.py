@@ -105,7 +105,8 @@ async def load(
     async def client(http: httpx.AsyncClient) -> None:
         nonlocal refused
         while (number := next(numbers)) < answers and not stopped():
-            question = f"{questions[number % len(questions)]} {number}"
+            # In front: behind the question mark it would be taken for a second question.
+            question = f"{number} {questions[number % len(questions)]}"
             begun = time.perf_counter()
             reply = await http.post(f"{url}/api/ask", json={"question": question})
             if reply.status_code == 200:
