@@ -10,9 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ import pytest
 
 from rag.assistant import MAX_QUESTION
 from rag.cli import main
-from rag.embedders import open_embedder
+from tests.command import Done, Rag, in_this_process
 
 BRIDGE = "蓝溪村在2025年修了37座石桥。村里的老人说，桥修好以后，孩子上学近了一半。"
 SCHOOL = "Green Hill School has 412 pupils, and 96 of them live in the school."
@@ -36,23 +33,6 @@ HIT = {
     "rank", "document_id", "chunk_id", "title", "source", "start", "end", "text", "score",
     "lexical_rank", "dense_rank",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def sentence(self) -> str:
-        """The one line on standard error."""
-        (line,) = [line for line in self.err.splitlines() if line]
-        return line
-
-
-Rag = Callable[..., Done]
-_open_once = cache(open_embedder)
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +67,7 @@ def indexed(built: Path, home: Path) -> None:
 
 @pytest.fixture
 def rag(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Rag:
-    """The command line in this process, in the working folder; the model is opened once."""
-    monkeypatch.setattr("rag.assembly.open_embedder", _open_once)
-
-    def run(*arguments: str) -> Done:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        assert isinstance(ended.value.code, int)
-        return Done(ended.value.code, out, err)
-
-    return run
+    return in_this_process(capsys, monkeypatch)
 
 
 def process(*arguments: str | bytes, home: Path, **options: Any) -> subprocess.Popen[bytes]:

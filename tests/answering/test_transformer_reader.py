@@ -11,52 +11,16 @@ from rag.assembly import reading_of
 from rag.config import AnsweringSettings, Settings
 from rag.errors import ModelError
 from rag.protocols import Reader
+from tests import tiny_bert
 
-WORDS = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    *"龙泉驿区建了多少党员先锋岗的书记是谁王小明0123?,。",
-]
+WORDS = "龙泉驿区建了多少党员先锋岗的书记是谁王小明0123?,。"
 PASSAGES = ["龙泉驿区建了200个党员先锋岗。", "书记是王小明。"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
-
     path = tmp_path_factory.mktemp("qa") / "tiny"
-    vocabulary = {word: i for i, word in enumerate(dict.fromkeys(WORDS))}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
-    )
-    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-        model_max_length=64,
-    ).save_pretrained(str(path))
-    torch.manual_seed(2)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-    )
-    BertForQuestionAnswering(config).save_pretrained(str(path))
+    tiny_bert.write(path, WORDS, "BertForQuestionAnswering", seed=2)
     return path
 
 

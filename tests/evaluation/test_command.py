@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rag.cli import main
-from rag.embedders import open_embedder
 from tests.answering.llm_server import Exchange, says, serving
+from tests.command import Done, Rag, in_this_process
 from tests.support import SHARED
 
 ROOT = Path(__file__).parents[2]
@@ -28,17 +24,6 @@ GOLD = [
      "evidence": ["412 pupils"], "answerable": True, "lang": "en"},
     {"id": "3", "question": "红河村修了多少座石桥?", "answerable": False, "lang": "zh"},
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Rag = Callable[..., Done]
-_open_once = cache(open_embedder)
 
 
 @pytest.fixture
@@ -57,18 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def rag(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Rag:
-    monkeypatch.setattr("rag.assembly.open_embedder", _open_once)
-
-    def call(*arguments: str) -> Done:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        assert isinstance(ended.value.code, int)
-        return Done(ended.value.code, out, err)
-
-    return call
+    return in_this_process(capsys, monkeypatch)
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:

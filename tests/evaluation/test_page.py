@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,23 +14,16 @@ from rag.evaluation.compare import compare
 from rag.evaluation.gate import Check
 from rag.evaluation.record import Passage, Quote
 from rag.evaluation.report import report_html
+from tests.browser import CHROMIUM, MISSING, VIEWS, chromium
 from tests.evaluation.making import record, run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 if not CHROMIUM.exists():
-    pytest.skip("apt-get install chromium fonts-noto-cjk", allow_module_level=True)
+    pytest.skip(MISSING, allow_module_level=True)
 pytest.importorskip("playwright")
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-VIEWS: dict[str, dict[str, Any]] = {
-    "desk": {"viewport": {"width": 1280, "height": 900}},
-    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
-    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-    "dark phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
-}
 HOSTILE = "</script><script>window.owned=1</script><img src=x onerror=window.owned=1>"
 BRIDGE = record(
     "q1", question="蓝溪村修了多少座石桥?", tags=("count",), lang="zh", confidence=0.93,
@@ -51,14 +44,8 @@ MANY = [replace(BRIDGE, id=f"m{i}", question=f"第{i}问") for i in range(150)]
 
 @pytest.fixture(scope="module")  # its event loop must not outlive these tests
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=ARGUMENTS
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

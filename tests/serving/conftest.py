@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import openai
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -90,3 +91,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     # Not one connection out, from the start to the end.
     noted = served.connections.read_text(encoding="utf-8").splitlines()
     assert [line for line in noted if not re.search(r"127\.0\.0\.1|localhost|::1", line)] == []
+
+
+def openai_client(served: Served) -> openai.OpenAI:
+    """The official client of the server's chat API."""
+    return openai.OpenAI(
+        base_url=f"{served.url}v1",
+        api_key="none needed",
+        http_client=openai.DefaultHttpxClient(trust_env=False),
+        max_retries=0,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,17 +12,23 @@ from rag.errors import BusyError
 from rag.serving.gate import Gate
 
 
+async def run(gate: Gate, call: Callable[[], object]) -> object:
+    """The one item of an iterator that a call makes."""
+    (item,) = [item async for item in gate.iterate(lambda: (call() for _ in range(1)))]
+    return item
+
+
 def test_one_is_answered_one_waits_and_the_third_is_refused() -> None:
     async def ask() -> list[str]:
         gate = Gate(1, 1)
         leave = threading.Event()
-        first = asyncio.create_task(gate.run(leave.wait))
+        first = asyncio.create_task(run(gate, leave.wait))
         await asyncio.sleep(0.05)
-        second = asyncio.create_task(gate.run(lambda: True))
+        second = asyncio.create_task(run(gate, lambda: True))
         await asyncio.sleep(0.05)
         seen = [f"depth {gate.depth}"]
         with pytest.raises(BusyError):
-            await gate.run(lambda: True)
+            await run(gate, lambda: True)
         leave.set()
         await asyncio.gather(first, second)
         return [*seen, f"depth {gate.depth}"]
@@ -31,12 +37,12 @@ def test_one_is_answered_one_waits_and_the_third_is_refused() -> None:
 
 
 def test_a_place_is_free_again_after_a_failure() -> None:
-    async def ask() -> int:
+    async def ask() -> object:
         gate = Gate(1, 0)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
-                await gate.run(lambda: 1 // 0)
-        return await gate.run(lambda: gate.depth)
+                await run(gate, lambda: 1 // 0)
+        return await run(gate, lambda: gate.depth)
 
     assert asyncio.run(ask()) == 1
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,20 +18,12 @@ import pytest
 
 from tests.answering.llm_server import Exchange, Handler, Server, fails, in_turn, says
 from tests.answering.llm_server import serving as model_serving
-from tests.serving.conftest import DOCS, Served, serving
+from tests.browser import CHROMIUM, MISSING, chromium
+from tests.serving.conftest import DOCS, Served, openai_client, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 QUESTION = "龙泉驿区建了多少党员先锋岗?"
 TRUE = "龙泉驿区在生产一线设了200余个党员先锋岗和党员示范岗[1]。"
 ALSO_TRUE = "产业服务攻坚队和科技创新先锋队合计60余支[1]。"
@@ -252,12 +243,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def client(served: Served) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        base_url=f"{served.url}v1",
-        api_key="none needed",
-        http_client=openai.DefaultHttpxClient(trust_env=False),
-        max_retries=0,
-    ) as client:
+    with openai_client(served) as client:
         yield client
 
 
@@ -298,14 +284,10 @@ def test_a_chat_client_that_stops_ends_the_models_work(client: openai.OpenAI, ll
 @pytest.fixture(scope="module")  # its event loop must not outlive these tests
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
-        pytest.skip("apt-get install chromium fonts-noto-cjk")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=ARGUMENTS
-        )
+        pytest.skip(MISSING)
+    pytest.importorskip("playwright")
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @contextmanager
@@ -490,6 +472,7 @@ def test_the_widget_streams_and_marks_what_has_no_support(widget: Page, llm: Ser
     turn.locator(".acts").wait_for()
     assert "90余支攻坚队" in turn.locator(".unsupported").first.inner_text()
     assert "90余支" in turn.locator(".flag").first.inner_text()
+    assert DOUBT not in turn.locator(".body").inner_text()  # said once, by the flag
     assert turn.locator("img, script, form, iframe, [onerror]").count() == 0
 
 

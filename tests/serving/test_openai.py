@@ -8,19 +8,14 @@ import httpx
 import openai
 import pytest
 
-from tests.serving.conftest import Served
+from tests.serving.conftest import Served, openai_client
 
 POSTS = "龙泉驿区建了多少党员先锋岗?"
 
 
 @pytest.fixture
 def client(served: Served) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        base_url=f"{served.url}v1",
-        api_key="none needed",
-        http_client=openai.DefaultHttpxClient(trust_env=False),
-        max_retries=0,
-    ) as client:
+    with openai_client(served) as client:
         yield client
 
 

@@ -4,47 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import CHROMIUM, MISSING, VIEWS, chromium
 from tests.serving.conftest import ADMIN, Served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 if not CHROMIUM.exists():
-    pytest.skip("apt-get install chromium fonts-noto-cjk", allow_module_level=True)
+    pytest.skip(MISSING, allow_module_level=True)
 pytest.importorskip("playwright")
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-VIEWS: dict[str, dict[str, Any]] = {
-    "desk": {"viewport": {"width": 1280, "height": 900}},
-    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
-    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-    "dark phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
-}
 POSTS = "龙泉驿区建了多少党员先锋岗?"
 
 
 @pytest.fixture(scope="module")  # its event loop must not outlive these tests
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=ARGUMENTS
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -84,7 +64,7 @@ def box(page: Page) -> Locator:
 
 def ask(page: Page, question: str) -> Locator:
     """Ask by keyboard and give the reply's bubble."""
-    replies = page.locator('[data-testid="bot"] .wy-answer')
+    replies = page.locator('[data-testid="bot"] .wy-answer:not(.wy-writing)')
     before = replies.count()
     box(page).fill(question)
     page.locator("#wy-box .submit-button").wait_for()  # the answer before is finished

@@ -5,10 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import re
 import sqlite3
-import subprocess
-import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -35,6 +32,7 @@ from rag.stores.backup import back_up, restore
 from rag.stores.generations import Generations
 from rag.types import Answer
 from tests.stores.filling import LONGQUANYI, QIONGLAI, publish, text_of, texts
+from tests.stores.killing import assert_one_of_two_states
 from tests.support import RECIPE
 
 KILLS = 80
@@ -427,16 +425,4 @@ def test_a_restore_that_cannot_write_leaves_the_old_index(
 @pytest.mark.slow
 def test_a_restore_killed_at_any_moment_leaves_the_old_or_the_new_state() -> None:
     pytest.importorskip("fcntl", reason="forks and SIGKILL need a POSIX system")
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.torture", "--restore", "--rounds", str(KILLS)],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert f"{KILLS} kills" in run.stdout
-    old, new = (int(re.findall(rf"{state} (\d+)", run.stdout)[0]) for state in ("old", "new"))
-    assert old > KILLS // 4
-    assert new > KILLS // 50
+    assert_one_of_two_states(KILLS, "--restore")

@@ -10,7 +10,7 @@ from tests.training.conftest import PLACES, THINGS, write_lines
 
 def write_reading_sets(folder: Path) -> None:
     """Ten articles in both sets, under other names; one more only in XQuAD."""
-    squad, chinese, english = [], [], []
+    squad, chinese = [], []
     for i, thing in enumerate([*THINGS, "竹林", "石桥", "茶馆"]):
         for j, place in enumerate(PLACES):
             number = f"{i}-{j}"
@@ -25,10 +25,6 @@ def write_reading_sets(folder: Path) -> None:
                 missing = {"id": f"n{number}", "answers": [], "answerable": False}
                 squad.append(row | missing | {"question": f"{place}在哪里?"})
             chinese.append(other)
-            english.append(
-                other
-                | {"question": "How many?", "context": f"the {number} in 2023", "answers": ["2023"]}
-            )
-    for name, rows in (("squad2_zh_dev", squad), ("xquad_zh", chinese), ("xquad_en", english)):
+    for name, rows in (("squad2_zh_dev", squad), ("xquad_zh", chinese)):
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         write_lines(folder / f"{name}.jsonl.xz", lines)

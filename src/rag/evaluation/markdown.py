@@ -46,19 +46,22 @@ def run_markdown(run: Run, summaries: Mapping[str, Summary], lang: Lang) -> str:
     return "\n\n".join([*parts, _system(run, lang)]) + "\n"
 
 
+def compared(comparison: Comparison, lang: Lang) -> str:
+    """Which two runs are compared, on how many questions."""
+    return text(
+        "compared",
+        lang,
+        before=comparison.before,
+        after=comparison.after,
+        common=comparison.common,
+        only_before=comparison.only_before,
+        only_after=comparison.only_after,
+    )
+
+
 def comparison_markdown(comparison: Comparison, lang: Lang) -> str:
     """What changed, the differences with their significance, and the flips."""
-    parts = [
-        text(
-            "compared",
-            lang,
-            before=comparison.before,
-            after=comparison.after,
-            common=comparison.common,
-            only_before=comparison.only_before,
-            only_after=comparison.only_after,
-        )
-    ]
+    parts = [compared(comparison, lang)]
     if comparison.changes:
         rows = [[f"`{key}`", a, b] for key, (a, b) in comparison.changes.items()]
         parts.append(_table([text(key, lang) for key in ("setting", "before", "after")], rows))

@@ -17,7 +17,14 @@ from rag.errors import Lang
 from rag.evaluation.compare import Comparison, said
 from rag.evaluation.diagnosis import OUTCOMES, outcome, outcomes
 from rag.evaluation.gate import Check
-from rag.evaluation.markdown import difference_row, gate_row, metric_name, outcome_name, records_of
+from rag.evaluation.markdown import (
+    compared,
+    difference_row,
+    gate_row,
+    metric_name,
+    outcome_name,
+    records_of,
+)
 from rag.evaluation.plots import confidence_plot, reliability_plot, risk_coverage_plot
 from rag.evaluation.record import Record, Run
 from rag.evaluation.strings import all_strings, text
@@ -192,16 +199,8 @@ def _gate(checks: Sequence[Check], lang: Lang) -> str:
 
 
 def _comparison(comparison: Comparison, lang: Lang) -> str:
-    line = text(
-        "compared",
-        lang,
-        before=comparison.before,
-        after=comparison.after,
-        common=comparison.common,
-        only_before=comparison.only_before,
-        only_after=comparison.only_after,
-    )
-    parts = [f"<section><h2>{_t(text('comparison', lang))}</h2><p>{_t(line)}</p>"]
+    line = _t(compared(comparison, lang))
+    parts = [f"<section><h2>{_t(text('comparison', lang))}</h2><p>{line}</p>"]
     if comparison.changes:
         rows = [[f"<code>{_t(key)}</code>", _t(a), _t(b)]
                 for key, (a, b) in comparison.changes.items()]  # fmt: skip

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, UploadFile
@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rag.assistant import MAX_QUESTION
 from rag.errors import Lang, RagError
-from rag.protocols import ListedDocument
 from rag.serving.access import TOKEN_SECONDS, Refusal
 from rag.serving.feedback import Given
 from rag.serving.library import Upload
@@ -26,7 +25,7 @@ from rag.serving.metrics import CONTENT_TYPE_LATEST
 from rag.serving.middleware import SMALL_BODY, foreign
 from rag.serving.replies import NOT_FOUND, ApiError, lang_of, refusal_of
 from rag.serving.service import Service
-from rag.types import Citation, Document, Event, Retrieved, Token, Turn
+from rag.types import Citation, Document, DocumentInfo, Event, Retrieved, Token, Turn
 
 # nginx would gather a stream otherwise.
 STREAM_HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
@@ -199,11 +198,11 @@ def documents(
 ) -> dict[str, object]:
     """One page of the articles, by file; `total` counts all pages."""
     rows, total = service.live.get().listing(search=search, limit=limit, offset=offset)
-    return {"documents": [_listed(row) for row in rows], "total": total}
+    listed = [_about(r.info) | {"chunks": r.chunks, "indexed_at": r.indexed_at} for r in rows]
+    return {"documents": listed, "total": total}
 
 
-def _listed(row: ListedDocument) -> dict[str, object]:
-    info = row.info
+def _about(info: DocumentInfo) -> dict[str, object]:
     return {
         "document_id": info.id,
         "title": info.title,
@@ -212,24 +211,14 @@ def _listed(row: ListedDocument) -> dict[str, object]:
         "author": info.author,
         "publisher": info.publisher,
         "url": info.url,
-        "chunks": row.chunks,
-        "indexed_at": row.indexed_at,
     }
 
 
 @router.get("/api/documents/{document_id}")
-def document(document_id: str, service: _Service) -> dict[str, Any]:
+def document(document_id: str, service: _Service) -> dict[str, object]:
     """A whole article."""
     found = find_document(service, document_id)
-    info = found.info
-    return {
-        "document_id": info.id,
-        "title": info.title,
-        "date": info.date,
-        "source": info.source,
-        "author": info.author,
-        "publisher": info.publisher,
-        "url": info.url,
+    return _about(found.info) | {
         "text": found.text,
         "headings": [{"start": h.start, "end": h.end, "level": h.level} for h in found.headings],
         "pages": [{"number": p.number, "start": p.start, "end": p.end} for p in found.pages],

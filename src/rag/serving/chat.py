@@ -218,60 +218,82 @@ def chat_page(service: Service, base: str = "") -> gr.Blocks:
     return blocks
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The components of the conversation."""
+
+    talk: gr.State
+    chat: gr.Chatbot
+    comment: gr.Textbox
+    box: gr.Textbox
+
+
+def _parts() -> _Parts:
+    return _Parts(
+        talk=gr.State(Conversation()),
+        chat=gr.Chatbot(
+            show_label=False,
+            label=I18N("conversation"),
+            elem_id="wy-chat",
+            buttons=[],  # sharing posts to another host; copying is the answer's own button
+            scale=1,
+            height="calc(100dvh - 12.5rem)",
+            min_height=220,
+            layout="bubble",
+            latex_delimiters=[],  # an article's $$ is shown as it stands
+            placeholder='<p class="wy-welcome">问源 Wenyuan</p>',
+            allow_tags=False,
+        ),
+        comment=gr.Textbox(
+            label=I18N("comment"), visible=False, max_lines=2, max_length=2000, submit_btn=True
+        ),
+        box=gr.Textbox(
+            show_label=False,
+            label=I18N("question"),
+            placeholder=I18N("placeholder"),
+            elem_id="wy-box",
+            submit_btn=True,
+            autofocus=True,
+            max_lines=4,
+        ),
+    )
+
+
+def _take(question: str, talk: Conversation) -> tuple[Any, Conversation]:
+    """Empty the box before the answer begins: what is typed while it comes stays."""
+    return gr.update(value="", submit_btn=False, stop_btn=True), talk.asking(question)
+
+
+def _choose(data: gr.SelectData, talk: Conversation) -> tuple[Any, Conversation]:
+    """Ask a question that was offered; what stands in the box stays."""
+    value = data.value.get("text") if isinstance(data.value, dict) else data.value
+    return gr.update(submit_btn=False, stop_btn=True), talk.asking(str(value))
+
+
+def _free() -> Any:  # noqa: ANN401 - an update of a component
+    return gr.update(submit_btn=True, stop_btn=False)
+
+
 def _conversation(page: ChatPage, blocks: gr.Blocks) -> None:
-    talk = gr.State(Conversation())
-    chat = gr.Chatbot(
-        show_label=False,
-        label=I18N("conversation"),
-        elem_id="wy-chat",
-        buttons=[],  # sharing posts to another host; copying is the answer's own button
-        scale=1,
-        height="calc(100dvh - 12.5rem)",
-        min_height=220,
-        layout="bubble",
-        latex_delimiters=[],  # an article's $$ is shown as it stands
-        placeholder='<p class="wy-welcome">问源 Wenyuan</p>',
-        allow_tags=False,
-    )
-    comment = gr.Textbox(
-        label=I18N("comment"), visible=False, max_lines=2, max_length=2000, submit_btn=True
-    )
-    box = gr.Textbox(
-        show_label=False,
-        label=I18N("question"),
-        placeholder=I18N("placeholder"),
-        elem_id="wy-box",
-        submit_btn=True,
-        autofocus=True,
-        max_lines=4,
-    )
-
-    def take(question: str, talk: Conversation) -> tuple[Any, Conversation]:
-        """Empty the box before the answer begins: what is typed while it comes stays."""
-        return gr.update(value="", submit_btn=False, stop_btn=True), talk.asking(question)
-
-    def chosen(data: gr.SelectData, talk: Conversation) -> tuple[Any, Conversation]:
-        value = data.value.get("text") if isinstance(data.value, dict) else data.value
-        return gr.update(submit_btn=False, stop_btn=True), talk.asking(str(value))
-
-    def free() -> Any:  # noqa: ANN401
-        return gr.update(submit_btn=True, stop_btn=False)
-
+    parts = _parts()
+    talk, chat, comment, box = parts.talk, parts.chat, parts.comment, parts.box
     starts = [
-        box.submit(take, [box, talk], [box, talk], queue=False, api_visibility="private"),
-        chat.example_select(chosen, talk, [box, talk], queue=False, api_visibility="private"),
-        chat.option_select(chosen, talk, [box, talk], queue=False, api_visibility="private"),
+        box.submit(_take, [box, talk], [box, talk], queue=False, api_visibility="private"),
+        chat.example_select(_choose, talk, [box, talk], queue=False, api_visibility="private"),
+        chat.option_select(_choose, talk, [box, talk], queue=False, api_visibility="private"),
         chat.retry(page.retry, [chat, talk], [chat, talk], queue=False, api_visibility="private",
                    show_progress="hidden"),
     ]  # fmt: skip
     replies = [
+        # "multiple": a browser still counts a stopped reply as running for a moment, and with the
+        # default it would drop the question asked next.
         start.then(page.reply, [chat, talk], [chat, talk], api_visibility="private",
-                   show_progress="hidden")
+                   show_progress="hidden", trigger_mode="multiple")
         for start in starts
     ]  # fmt: skip
     for answered in replies:
-        answered.then(free, outputs=box, queue=False, api_visibility="private")
-    box.stop(free, outputs=box, cancels=replies, queue=False, api_visibility="private")
+        answered.then(_free, outputs=box, queue=False, api_visibility="private")
+    box.stop(_free, outputs=box, cancels=replies, queue=False, api_visibility="private")
     # A cleared conversation is forgotten too: a follow-up must not refer to it.
     chat.clear(Conversation, outputs=talk, queue=False, api_visibility="private")
     # Queued, since only a queued event can show a passing message.

@@ -13,7 +13,6 @@ from anyio import CapacityLimiter, to_thread
 from rag.errors import BusyError
 
 _Item = TypeVar("_Item")
-_Value = TypeVar("_Value")
 _DONE = object()
 
 
@@ -49,11 +48,6 @@ class Gate:
             yield
         finally:
             self._admitted.release_on_behalf_of(borrower)
-
-    async def run(self, call: Callable[[], _Value]) -> _Value:
-        """The result of a blocking call."""
-        async with self.admitted():
-            return await to_thread.run_sync(call, limiter=self._threads)
 
     async def iterate(self, open_: Callable[[], Iterator[_Item]]) -> AsyncGenerator[_Item]:
         """The items of a blocking iterator, which is closed when the reader goes away."""

@@ -175,7 +175,6 @@ def foreign(origin: str) -> Refusal:
 
 
 __all__ = [
-    "ADMIN_HEADER",
     "CORS_HEADERS",
     "SMALL_BODY",
     "Guard",

@@ -1,9 +1,8 @@
 """What the reader learns from, and which of it is kept for choosing.
 
-Reading questions: `squad2_zh_dev`, `xquad_zh`, and `xquad_en` with its own and the Chinese
-paragraphs. The two sets share their articles, so the split is by article: `DEVELOPMENT` of the
-articles of SQuAD, with all their paragraphs in both sets, are never trained on. `cmrc2018_trial`
-and `drcd_dev` are never opened here.
+Reading questions: `squad2_zh_dev` and `xquad_zh`. The two sets share their articles, so the split
+is by article: `DEVELOPMENT` of the articles of SQuAD, with all their paragraphs in both sets, are
+never trained on. `cmrc2018_trial` and `drcd_dev` are never opened here.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from rag.training.data import read_lines
 
 DEVELOPMENT = 7
 _SPLIT_SEED = 11
-READING_FILES = ("squad2_zh_dev", "xquad_zh", "xquad_en")
+READING_FILES = ("squad2_zh_dev", "xquad_zh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,6 @@ class ReadingSets:
 
     squad: Sequence[Example]
     xquad: Sequence[Example]
-    english: Sequence[Example]
-    mixed: Sequence[Example]  # English questions on Chinese paragraphs
     development: Sequence[Example]
 
 
@@ -48,18 +45,14 @@ Row = Mapping[str, object]
 
 def read_sets(data: Path) -> ReadingSets:
     """Opens `READING_FILES` and no other file. Raises FileNotFoundError."""
-    squad, chinese, english = (_rows(data, name) for name in READING_FILES)
+    squad, chinese = (_rows(data, name) for name in READING_FILES)
     titles = {str(row["id"]): str(row["title"]) for row in squad}
     # Articles have other names in the two sets; the ids of shared questions tell which is which.
     twins = {row["title"]: titles[str(row["id"])] for row in chinese if row["id"] in titles}
     kept_out = development_articles(sorted(set(titles.values())))
-    by_id = {row["id"]: row for row in english}
-    trained = [row for row in chinese if twins.get(row["title"]) not in kept_out]
     return ReadingSets(
         squad=[_example(row) for row in squad if row["title"] not in kept_out],
-        xquad=[_example(row) for row in trained],
-        english=[_example(by_id[row["id"]]) for row in trained],
-        mixed=[_example(by_id[row["id"]], paragraph=row) for row in trained],
+        xquad=[_example(row) for row in chinese if twins.get(row["title"]) not in kept_out],
         development=[_example(row) for row in squad if row["title"] in kept_out],
     )
 
@@ -75,13 +68,12 @@ def _rows(data: Path, name: str) -> list[Row]:
     return [json.loads(line) for line in read_lines(data / f"{name}.jsonl.xz")]
 
 
-def _example(row: Row, paragraph: Row | None = None) -> Example:
-    source = paragraph or row
-    answers = source["answers"]
+def _example(row: Row) -> Example:
+    answers = row["answers"]
     assert isinstance(answers, list)
     return Example(
         question=fold(str(row["question"])),
-        paragraph=fold(str(source["context"])),
+        paragraph=fold(str(row["context"])),
         answers=tuple(fold(answer).strip() for answer in answers),
         article=str(row["title"]),
     )

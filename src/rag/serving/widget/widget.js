@@ -457,7 +457,8 @@ details[open] summary { border-bottom: 1px solid var(--line); }
       appendMarked(doubtful, match[0].trimEnd(), marked);
       const terms = [t.unsupported, ...sentence.unsupported_terms].join(" · ");
       body.append(doubtful, h("bdi", { class: "flag" }, terms));
-      rest = rest.slice(match.index + match[0].trimEnd().length);
+      // The text itself says so next.
+      rest = rest.slice(match.index + match[0].trimEnd().length).replace(/^ ?[[〔]\D+?[\]〕]/, "");
     }
     appendMarked(body, rest, marked);
     return body;
