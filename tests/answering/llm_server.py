@@ -71,6 +71,27 @@ class Exchange:
             self.recorded.gone.set()
 
 
+class Steps:
+    """A model that writes piece after piece, each when the test lets it."""
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+        self._turns = threading.Semaphore(0)
+        self.at = 0
+
+    def go(self) -> None:
+        self._turns.release()
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.start(Content_Type="text/event-stream")
+        for piece in self.pieces:
+            assert self._turns.acquire(timeout=20)
+            self.at += 1
+            exchange.chunk(content=piece)
+        exchange.chunk(reason="stop")
+        exchange.raw(b"data: [DONE]\n\n")
+
+
 def says(*pieces: str, reason: str | None = "stop", pause: float = 0.0) -> Handler:
     """A completion in these pieces."""
 

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import httpx
 import openai
 import pytest
 
-from tests.answering.llm_server import Exchange, Handler, Server, fails, in_turn, says
+from tests.answering.llm_server import Exchange, Handler, Server, Steps, fails, in_turn, says
 from tests.answering.llm_server import serving as model_serving
 from tests.browser import CHROMIUM, MISSING, chromium
 from tests.serving.conftest import DOCS, Served, openai_client, serving
@@ -40,27 +39,6 @@ HOSTILE = (
 )
 ENDPOINT_LOG = r"(http://127.0.0.1:\d+/v1: the [a-z' ]+\n?)*"  # one line for each failure
 SECONDS = 2.0  # within which a call is cancelled whose reader has gone
-
-
-class Steps:
-    """A model that writes piece after piece, each when the test lets it."""
-
-    def __init__(self, *pieces: str) -> None:
-        self.pieces = pieces
-        self._turns = threading.Semaphore(0)
-        self.at = 0
-
-    def go(self) -> None:
-        self._turns.release()
-
-    def __call__(self, exchange: Exchange) -> None:
-        exchange.start(Content_Type="text/event-stream")
-        for piece in self.pieces:
-            assert self._turns.acquire(timeout=20)
-            self.at += 1
-            exchange.chunk(content=piece)
-        exchange.chunk(reason="stop")
-        exchange.raw(b"data: [DONE]\n\n")
 
 
 def begins_and_waits(*pieces: str) -> Handler:

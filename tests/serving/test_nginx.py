@@ -14,6 +14,8 @@ import pytest
 
 from rag.assembly import indexer_of
 from rag.config import IndexSettings, Settings
+from tests.answering.llm_server import Server, Steps, says
+from tests.answering.llm_server import serving as model_serving
 from tests.serving.conftest import DOCS, Served, serving
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -56,11 +58,24 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def llm() -> Iterator[Server]:
+    with model_serving(says("龙泉驿区设了200余个党员先锋岗[1]。")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def upstream(llm: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("upstream")
     indexer_of(Settings(index=IndexSettings(dir=folder / "index"))).index([DOCS])
-    with serving(folder, RAG_SERVER__PATH="/kb", RAG_SERVER__TRUSTED_HEADER="X-Remote-User") as it:
-        yield it
+    environment = {
+        "RAG_SERVER__PATH": "/kb",
+        "RAG_SERVER__TRUSTED_HEADER": "X-Remote-User",
+        "RAG_GENERATOR__BACKEND": "openai",
+        "RAG_GENERATOR__BASE_URL": llm.url,
+        "RAG_GENERATOR__MODEL": "tiny",
+    }
+    with serving(folder, **environment) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +122,33 @@ def test_a_page_behind_the_proxy_is_of_the_servers_own_origin(
 ) -> None:
     origin = proxied.removesuffix("/kb")
     reply = user.post(f"{proxied}/api/ask", json=POSTS, headers={"origin": origin})
-    assert reply.json()["short_answer"] == "200余个"
+    assert reply.json()["short_answer"]
 
 
-def test_a_stream_is_not_gathered_by_the_proxy(user: httpx.Client, proxied: str) -> None:
-    with user.stream("POST", f"{proxied}/api/ask/stream", json=POSTS) as reply:
+def test_a_stream_is_not_gathered_by_the_proxy(
+    user: httpx.Client, proxied: str, llm: Server
+) -> None:
+    steps = Steps("龙泉驿区设了200余个党员先锋岗[1]。另有", "60余支攻坚队[1]。")
+    llm.script = steps
+    with user.stream("POST", f"{proxied}/api/ask/stream", json=POSTS, timeout=15) as reply:
         assert reply.status_code == 200
-        pieces = list(reply.iter_raw())
-    # Gathered, all would come as one piece; the header that prevents it is nginx's to take out.
-    assert len(pieces) > 1
-    assert "x-accel-buffering" not in reply.headers
-    assert b"event: answer" in b"".join(pieces)
+        assert "x-accel-buffering" not in reply.headers  # nginx's to take out
+        came = reply.iter_text()
+        steps.go()
+        read = ""
+        while "event: token" not in read:
+            read += next(came)
+        # Half an answer has come through, and the model waits to write the rest.
+        assert steps.at == 1
+        steps.go()
+        read += "".join(came)
+    assert "event: answer" in read
+
+
+def test_a_stream_asks_the_proxy_not_to_gather(upstream: Served, llm: Server) -> None:
+    llm.script = says("龙泉驿区设了200余个党员先锋岗[1]。")
+    with httpx.stream(
+        "POST", f"{upstream.url}api/ask/stream", json=POSTS, headers={"X-Remote-User": "wang"},
+        trust_env=False,
+    ) as reply:  # fmt: skip
+        assert reply.headers["x-accel-buffering"] == "no"
