@@ -14,7 +14,9 @@ from rag.config import load_settings, settings_table
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-CN.md")
-COMMANDS = set("ask backup bundle doctor documents eval feedback index key restore serve".split())
+COMMANDS = set(
+    "ask backup bundle doctor documents eval feedback index key models restore serve".split()
+)
 
 
 def _examples() -> list[tuple[str, str, str]]:

@@ -31,9 +31,9 @@ from rag.answering import (
 )
 from rag.assistant import Assistant
 from rag.config import GeneratorSettings, Settings
-from rag.embedders import bundled_model_path, open_embedder
+from rag.embedders import AUTO, bundled_model_path, open_embedder
 from rag.errors import ConfigError, RagError
-from rag.protocols import Embedder, Reader, StoreWriter
+from rag.protocols import Embedder, Reader, Reranker, StoreWriter
 from rag.retrieval import HybridRetriever
 from rag.stores import LocalBackend, LocalStore, Recipe
 from rag.text import ANALYSER_VERSION, Span
@@ -54,6 +54,8 @@ def embedder_of(settings: Settings) -> Embedder:
         device=embedding.device or None,
         batch_size=embedding.batch_size,
         processes=embedding.processes,
+        query_prompt=None if embedding.query_prompt == AUTO else embedding.query_prompt,
+        passage_prompt=None if embedding.passage_prompt == AUTO else embedding.passage_prompt,
     )
 
 
@@ -244,7 +246,7 @@ def reader_folder() -> Path:
 
 
 def retriever_of(settings: Settings, embedder: Embedder, store: LocalStore) -> HybridRetriever:
-    """The search, as configured."""
+    """The search, as configured. Raises ModelError."""
     retrieval = settings.retrieval
     return HybridRetriever(
         store,
@@ -252,7 +254,23 @@ def retriever_of(settings: Settings, embedder: Embedder, store: LocalStore) -> H
         candidates=retrieval.candidates,
         dense_weight=retrieval.dense_weight,
         adaptive=retrieval.adaptive,
+        reranker=reranker_of(settings),
+        rerank_top=retrieval.rerank_top,
     )
+
+
+def reranker_of(settings: Settings) -> Reranker | None:
+    """The configured reranker; None where there is none. Raises ModelError."""
+    name = settings.retrieval.reranker
+    return _reranker(name, settings.embedding.device or None) if name else None
+
+
+@lru_cache(maxsize=1)
+def _reranker(name: str, device: str | None) -> Reranker:
+    """Opened once, as the reader."""
+    from rag.retrieval.reranker import CrossEncoderReranker
+
+    return CrossEncoderReranker(name, device=device)
 
 
 def system_of(settings: Settings) -> System:
@@ -273,7 +291,7 @@ def system_of(settings: Settings) -> System:
         else None,
         retriever=retriever_of(settings, embedder, store),
         places=place_list(),
-        fingerprint=fingerprint_of(settings, embedder, store),
+        fingerprint=fingerprint_of(settings, embedder, store, reranker_of(settings)),
     )
 
 

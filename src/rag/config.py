@@ -93,12 +93,26 @@ class EmbeddingSettings(_Section):
         ),
     ] = "default"
     device: Annotated[
-        str, Field(description="`cpu`, `cuda`, ...; empty lets the library choose")
+        str,
+        Field(
+            description="`cpu`, `cuda`, ... for transformers, a reranker too; empty lets the "
+            "library choose"
+        ),
     ] = ""
     batch_size: Annotated[int, Field(ge=1, description="texts a transformer embeds at once")] = 64
     processes: Annotated[
         int, Field(ge=0, description="processes that embed with a transformer; 0: this one alone")
     ] = 0
+    query_prompt: Annotated[
+        str,
+        Field(
+            description="what a transformer reads before a question; `auto`: what the model or its "
+            "family wants; empty: nothing"
+        ),
+    ] = "auto"
+    passage_prompt: Annotated[
+        str, Field(description="the same before a passage; another one needs another index")
+    ] = "auto"
 
 
 class RetrievalSettings(_Section):
@@ -123,6 +137,16 @@ class RetrievalSettings(_Section):
             "`false` with a weight of 0 searches by words alone"
         ),
     ] = True
+    reranker: Annotated[
+        str,
+        Field(
+            description="cross-encoder that puts the best passages in a new order: a folder, or "
+            "the name of a model that this machine already has; empty: none"
+        ),
+    ] = ""
+    rerank_top: Annotated[
+        int, Field(ge=2, le=200, description="passages it reads; each costs time")
+    ] = 20
 
 
 class AnsweringSettings(_Section):

@@ -52,6 +52,27 @@ class Embedder(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """Judges passages with the question before it: slower than vectors, and better.
+
+    `id` names the model; `fingerprint` changes whenever its weights do. Safe to use from several
+    threads.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def scores(self, query: str, passages: Sequence[str]) -> Sequence[float]:
+        """One finite number for each passage, higher is better, in the model's own measure.
+
+        Comparable within one call. The same input gives the same numbers, always.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ReadSpan:
     """A span that answers a question: `text == passages[passage][start:end]`, always.

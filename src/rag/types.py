@@ -92,8 +92,9 @@ class Chunk:
 class Hit:
     """A retrieved chunk; ranks count from 1, None where that search didn't find it.
 
-    `score` is the fused score: comparable within one query only. `duplicates` are documents
-    that carry the same passage (reprints), shown once under this hit.
+    `score` is the fused score: comparable within one query only. `rerank_score` is the reranker's,
+    in its own measure, and decides the rank; None where none read this passage. `duplicates` are
+    documents that carry the same passage (reprints), shown once under this hit.
     """
 
     rank: int
@@ -106,9 +107,11 @@ class Hit:
     dense_score: float | None = None
     matched_terms: tuple[str, ...] = ()
     duplicates: tuple[DocumentInfo, ...] = ()
+    rerank_score: float | None = None
 
     def to_dict(self) -> dict[str, object]:
-        """As `answer.schema.json` has it."""
+        """As `answer.schema.json` has it; `rerank_score` only where there is one."""
+        reranked = {} if self.rerank_score is None else {"rerank_score": self.rerank_score}
         return {
             "rank": self.rank,
             "document_id": self.document.id,
@@ -127,6 +130,7 @@ class Hit:
             "dense_score": self.dense_score,
             "matched_terms": list(self.matched_terms),
             "also_in": [info.source for info in self.duplicates],
+            **reranked,
         }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rag.errors import ModelError
+from rag.hub import local_folder
 from rag.protocols import ReadSpan
 
 _LONGEST = 512  # pieces, unless the model says less
@@ -25,11 +25,14 @@ class TransformerReader:
         try:
             from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-            folder = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            folder = str(local_folder(name, setting="answering.reader"))
+            offline = {"local_files_only": True, "trust_remote_code": False}
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, **offline)
             self._model: Any = AutoModelForQuestionAnswering.from_pretrained(
-                folder, local_files_only=True
+                folder, **offline
             ).eval()
+        except ModelError:
+            raise
         except Exception as error:
             raise ModelError(
                 f"The reader {name} can't be opened ({_line(error)}); copy its folder here, fetch"

@@ -18,6 +18,7 @@ from rag.cli import (  # noqa: F401 - each adds one
     feedback,
     indexing,
     key,
+    models,
     serving,
 )
 from rag.cli.base import cli, say

@@ -135,6 +135,23 @@ def _model(settings: Settings) -> Iterator[Finding]:
     yield Finding(True, f"embedding model: {shown}", f"向量模型：{shown}")
 
 
+def _reader(settings: Settings) -> Iterator[Finding]:
+    from rag.assembly import reading_of
+
+    reading = reading_of(settings)
+    if reading is not None:
+        yield Finding(True, f"reader: {reading.reader.id}", f"阅读模型：{reading.reader.id}")
+
+
+def _reranker(settings: Settings) -> Iterator[Finding]:
+    from rag.assembly import reranker_of
+
+    reranker = reranker_of(settings)
+    if reranker is not None:
+        shown = f"{reranker.id}, {reranker.fingerprint[:12]}"
+        yield Finding(True, f"reranker: {shown}", f"重排模型：{shown}")
+
+
 def _index(settings: Settings) -> Iterator[Finding]:
     from rag.assembly import backend_of, embedder_of
 
@@ -238,4 +255,4 @@ def _models(endpoint: ChatEndpoint) -> str:
         return ""
 
 
-_CHECKS = (_python, _dependencies, _model, _index, _disk, _port, _generator)
+_CHECKS = (_python, _dependencies, _model, _reader, _reranker, _index, _disk, _port, _generator)

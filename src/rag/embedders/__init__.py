@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rag.embedders.folders import is_model_folder, is_static
+from rag.embedders.folders import is_static
+from rag.embedders.prompts import AUTO, Prompts, family_prompts, own_prompts
 from rag.errors import ModelError
+from rag.hub import is_model_folder, local_folder
 from rag.protocols import Embedder
 
 BUNDLED = "wenyuan-static-zh"
@@ -21,30 +23,20 @@ def bundled_model_path() -> Path:
 
 
 def open_embedder(
-    name: str, *, device: str | None = None, batch_size: int = 64, processes: int = 0
+    name: str,
+    *,
+    device: str | None = None,
+    batch_size: int = 64,
+    processes: int = 0,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
 ) -> Embedder:
     """Open the bundled model ("default" or its name), a model folder, or a cached hub name.
 
-    `device`, `batch_size` and `processes` matter to transformers only.
+    All options matter to transformers only; see `TransformerEmbedder` for prompts.
     Never downloads. Raises ModelError, saying how to mend it.
     """
-    folder = bundled_model_path() if name in {"default", BUNDLED} else Path(name).expanduser()
-    if folder.is_dir():
-        return _open_folder(folder, name, device, batch_size, processes)
-    if folder == bundled_model_path() or folder.is_absolute() or name.startswith((".", "~")):
-        raise ModelError(
-            f"There is no model folder {folder}; check embedding.model, or install the package"
-            " again if this is the bundled model",
-            f"没有模型文件夹 {folder}；请检查 embedding.model；如果是内置模型，请重新安装本软件包",
-        )
-    from rag.embedders.transformer import local_folder
-
-    return _open_folder(local_folder(name), name, device, batch_size, processes)
-
-
-def _open_folder(
-    folder: Path, name: str, device: str | None, batch_size: int, processes: int
-) -> Embedder:
+    folder = _folder(name)
     if not is_model_folder(folder):
         raise ModelError(
             f"{folder} is not a model folder: it has neither modules.json nor config.json;"
@@ -58,7 +50,36 @@ def _open_folder(
         return StaticEmbedder(folder)
     from rag.embedders.transformer import TransformerEmbedder
 
-    return TransformerEmbedder(name, device=device, batch_size=batch_size, processes=processes)
+    return TransformerEmbedder(
+        name,
+        device=device,
+        batch_size=batch_size,
+        processes=processes,
+        query_prompt=query_prompt,
+        passage_prompt=passage_prompt,
+    )
 
 
-__all__ = ["BUNDLED", "bundled_model_path", "open_embedder"]
+def _folder(name: str) -> Path:
+    folder = bundled_model_path() if name in {"default", BUNDLED} else Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder == bundled_model_path() or folder.is_absolute() or name.startswith((".", "~")):
+        raise ModelError(
+            f"There is no model folder {folder}; check embedding.model, or install the package"
+            " again if this is the bundled model",
+            f"没有模型文件夹 {folder}；请检查 embedding.model；如果是内置模型，请重新安装本软件包",
+        )
+    return local_folder(name)
+
+
+__all__ = [
+    "AUTO",
+    "BUNDLED",
+    "Prompts",
+    "bundled_model_path",
+    "family_prompts",
+    "is_static",
+    "open_embedder",
+    "own_prompts",
+]

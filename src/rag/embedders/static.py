@@ -10,7 +10,8 @@ from model2vec import StaticModel
 from safetensors import safe_open
 from tokenizers import Tokenizer
 
-from rag.embedders.folders import fingerprint, unit_rows, unusable
+from rag.embedders.folders import unit_rows
+from rag.hub import fingerprint, unusable
 from rag.protocols import Vectors
 from rag.text import fold
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,22 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders.folders import fingerprint, unit_rows, unusable
-from rag.errors import ModelError
+from rag.embedders.folders import unit_rows
+from rag.embedders.prompts import family_prompts, own_prompts
+from rag.hub import fingerprint, local_folder, unusable
 from rag.protocols import Vectors
 
-# What well-known families were trained with but some of their folders don't say. Matched against
-# the name, the first that fits; query prompt, passage prompt.
-PROMPTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("e5-small", "e5-base", "e5-large"), "query: ", "passage: "),
-    (("bge-m3",), "", ""),
-    (("bge-small-zh", "bge-base-zh", "bge-large-zh"), "为这个句子生成表示以用于检索相关文章：", ""),
-    (
-        ("bge-small-en", "bge-base-en", "bge-large-en"),
-        "Represent this sentence for searching relevant passages: ",
-        "",
-    ),
-)
 _MULTI_PROCESS_FROM = 10_000  # below this, starting the processes costs more than they save
 
 
@@ -33,8 +23,9 @@ class TransformerEmbedder:
 
     Text is passed on as it is: a foreign tokenizer has its own normaliser, and a model that was
     trained on Traditional text or on capitals may need them. `processes` above 1 spreads large
-    builds over that many processes. Never downloads; raises ModelError when the model isn't on
-    this machine or can't be opened. Safe to use from several threads: calls take turns.
+    builds over that many processes. A prompt that is None is the model's own or its family's; an
+    empty one is none. Never downloads nor runs a model's own code; raises ModelError when the model
+    isn't on this machine or can't be opened. Safe to use from several threads: calls take turns.
     """
 
     def __init__(
@@ -44,15 +35,21 @@ class TransformerEmbedder:
         device: str | None = None,
         batch_size: int = 64,
         processes: int = 0,
+        query_prompt: str | None = None,
+        passage_prompt: str | None = None,
     ) -> None:
         self._id = str(name_or_folder)
         self._folder = local_folder(self._id)
-        self._fingerprint = fingerprint(self._folder)
         self._batch_size = batch_size
         self._processes = processes
         self._lock = threading.Lock()
         self._model = _open(self._folder, device)
-        self._query_prompt, self._passage_prompt = _prompts(self._model, self._id)
+        asked = (query_prompt, passage_prompt)
+        self._query_prompt, self._passage_prompt = _prompts(self._folder, self._id, *asked)
+        known = _prompts(self._folder, self._id, None, None)[1]
+        self._fingerprint = fingerprint(self._folder)
+        if self._passage_prompt != known:
+            self._fingerprint = _stamped(self._fingerprint, self._passage_prompt or "")
 
     @property
     def id(self) -> str:
@@ -97,39 +94,31 @@ class TransformerEmbedder:
         return unit_rows(rows)
 
 
-def local_folder(name: str) -> Path:
-    """The folder of a model: itself, or its snapshot in the cache. Raises ModelError."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError) as error:
-        raise ModelError(
-            f"There is no model {name!r} on this machine: it is neither a folder nor in the local"
-            f" cache; fetch it with `rag models pull {name}` or set embedding.model to its folder",
-            f"本机没有模型 {name!r}：既不是文件夹，也不在本地缓存中；"
-            f"请运行 `rag models pull {name}`，或把 embedding.model 设为模型文件夹",
-        ) from error
-
-
 def _open(folder: Path, device: str | None) -> Any:  # noqa: ANN401  # an untyped library's class
     from sentence_transformers import SentenceTransformer
 
     try:
-        return SentenceTransformer(str(folder), device=device, local_files_only=True)
+        return SentenceTransformer(
+            str(folder), device=device, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # the loaders raise whatever the bytes provoke
         raise unusable(folder, error) from error
 
 
-def _prompts(model: Any, name: str) -> tuple[str | None, str | None]:  # noqa: ANN401
-    """None leaves the choice to the model, whose own prompts come first."""
-    if any(model.prompts.values()):
-        return None, None
-    for fragments, query, passage in PROMPTS:
-        if any(fragment in name.lower() for fragment in fragments):
-            return query or None, passage or None
-    return None, None
+def _prompts(
+    folder: Path, name: str, query: str | None, passage: str | None
+) -> tuple[str | None, str | None]:
+    """As they go to the library: None leaves the choice to it, which is to the model's own."""
+    if own_prompts(folder):
+        return query, passage
+    family = family_prompts(name)
+    asked = (
+        family.query if query is None else query,
+        family.passage if passage is None else passage,
+    )
+    return asked[0] or None, asked[1] or None
+
+
+def _stamped(weights: str, passage: str) -> str:
+    """Another prompt gives other vectors, so an index made with it must be known by it."""
+    return hashlib.sha256(f"{weights}\0{passage}".encode()).hexdigest()[: len(weights)]

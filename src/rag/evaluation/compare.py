@@ -168,6 +168,7 @@ def _flat(run: Run) -> dict[str, str]:
     }
     return flat | {
         "embedder": f"{print_of.embedder} {print_of.embedder_sha}",
+        "reranker": f"{print_of.reranker} {print_of.reranker_sha}".strip(),
         "index": print_of.index_sha,
         "commit": str(print_of.commit),
     }

@@ -12,12 +12,17 @@ from pathlib import Path
 import rag
 from rag.config import Settings
 from rag.evaluation.record import Fingerprint
-from rag.protocols import Embedder, PassageStore
+from rag.protocols import Embedder, PassageStore, Reranker
 
 _PACKAGES = ("faiss-cpu", "ir-measures", "model2vec", "numpy", "opencc", "tantivy", "tokenizers")
 
 
-def fingerprint_of(settings: Settings, embedder: Embedder, store: PassageStore) -> Fingerprint:
+def fingerprint_of(
+    settings: Settings,
+    embedder: Embedder,
+    store: PassageStore,
+    reranker: Reranker | None = None,
+) -> Fingerprint:
     """Of a system that is open. Never raises for what can't be found out."""
     stats = store.stats()
     return Fingerprint(
@@ -35,6 +40,8 @@ def fingerprint_of(settings: Settings, embedder: Embedder, store: PassageStore) 
         machine=_machine(),
         python=platform.python_version(),
         packages={name: _version(name) for name in _PACKAGES},
+        reranker=reranker.id if reranker else "",
+        reranker_sha=reranker.fingerprint if reranker else "",
     )
 
 

@@ -179,13 +179,14 @@ def _groups(summary: Summary, lang: Lang) -> str:
 
 def _system(run: Run, lang: Lang) -> str:
     own = run.fingerprint
+    models = [f"{own.embedder} {own.embedder_sha}", f"{own.reranker} {own.reranker_sha}".strip()]
     return text(
         "system",
         lang,
         documents=own.documents,
         chunks=own.chunks,
         index=own.index_sha,
-        model=f"{own.embedder} {own.embedder_sha}",
+        model=" + ".join(filter(None, models)),
         commit=own.commit,
         machine=own.machine,
         seconds=run.seconds,

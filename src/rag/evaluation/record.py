@@ -81,7 +81,8 @@ class Record:
 class Fingerprint:
     """What was measured: another fingerprint, another system.
 
-    `config` leaves out addresses and keys, which change no answer.
+    `config` leaves out addresses and keys, which change no answer. `reranker` is empty where there
+    is none, as in runs that were saved before there could be one.
     """
 
     version: str
@@ -95,6 +96,8 @@ class Fingerprint:
     machine: str
     python: str
     packages: dict[str, str] = field(default_factory=dict)
+    reranker: str = ""
+    reranker_sha: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomlkit
 from numpy.typing import NDArray
-from tomlkit.exceptions import TOMLKitError
 
 from rag.config import Settings
-from rag.errors import ConfigError, StorageError
+from rag.errors import ConfigError
 from rag.evaluation.gold import Gold, GoldSet
 from rag.evaluation.record import Record
 from rag.evaluation.runner import System, run_sets
 from rag.evaluation.statistics import Floats, interval, resample_weights, sign_flip, weighted_mean
+from rag.tomlfile import write_settings
 
 WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
@@ -208,29 +207,11 @@ def write_choice(path: Path, tuning: Tuning, remark: str) -> None:
 
     `remark` becomes the comment beside them: where they come from.
     """
-    try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        document = tomlkit.parse(text)
-    except (OSError, ValueError, TOMLKitError) as error:
-        raise ConfigError(
-            f"{path}: not readable as TOML ({error}); mend it first",
-            f"{path}：不是有效的 TOML（{error}），请先改正",
-        ) from None
-    for section, key, value in (
-        ("retrieval", "dense_weight", tuning.chosen.dense_weight),
-        ("answering", "threshold", tuning.chosen.threshold),
-    ):
-        table = document.setdefault(section, tomlkit.table())
-        item = tomlkit.item(value)
-        item.comment(remark)
-        table[key] = item
-    try:
-        path.write_text(tomlkit.dumps(document), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"{path}: can't be written ({error.strerror}); check its permissions",
-            f"{path}：无法写入（{error.strerror}），请检查权限",
-        ) from None
+    chosen = {
+        "retrieval.dense_weight": tuning.chosen.dense_weight,
+        "answering.threshold": tuning.chosen.threshold,
+    }
+    write_settings(path, chosen, remark=remark)
 
 
 __all__ = ["Choice", "Scores", "Tuning", "choose", "fold_of", "tune", "write_choice"]

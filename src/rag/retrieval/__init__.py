@@ -1,4 +1,4 @@
-"""From a query to hits: search, fusion, reprints."""
+"""From a query to hits: search, fusion, reprints, reranking."""
 
 from rag.retrieval.hybrid import HybridRetriever
 

@@ -1,10 +1,10 @@
-"""Retrieval: BM25 and dense search, fused by rank, reprints shown once."""
+"""Retrieval: BM25 and dense search, fused by rank, reprints shown once, reranked if wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag.protocols import Candidates, Embedder, PassageStore
+from rag.protocols import Candidates, Embedder, PassageStore, Reranker
 from rag.retrieval.duplicates import first_of_each
 from rag.retrieval.fusion import coverage, reciprocal_rank_fusion
 from rag.text import analyse, analyse_folded, fold_passage
@@ -28,32 +28,55 @@ class HybridRetriever:
         candidates: int = 50,
         dense_weight: float = 0.05,
         adaptive: bool = True,
+        reranker: Reranker | None = None,
+        rerank_top: int = 20,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._candidates = candidates
         self._dense_weight = dense_weight
         self._adaptive = adaptive
+        self._reranker = reranker
+        self._rerank_top = rerank_top if reranker is not None else 0
 
     def retrieve(self, query: str, *, top_k: int) -> tuple[Hit, ...]:
-        """The best `top_k` distinct passages, best first; ranks count from 1."""
+        """The best `top_k` distinct passages, best first; ranks count from 1.
+
+        With a reranker the first `rerank_top` stand in its order, the others follow as fused.
+        """
         terms = list(dict.fromkeys(analyse(query)))
         frequencies = self._store.document_frequencies(terms)
         passages = self._store.stats().chunks
         found = self._store.search(
             _telling(terms, frequencies, passages),
             self._embedder.embed_query(query),
-            limit=max(2 * top_k, self._candidates),
+            limit=max(2 * top_k, self._candidates, self._rerank_top),
         )
         scores = reciprocal_rank_fusion(
             ([c.key for c in found.lexical], [c.key for c in found.dense]),
             self._weights(found, frequencies, passages),
         )
         # More than asked for, so that reprints don't leave the answer short.
-        keys = list(scores)[: top_k + _SPARE]
+        keys = list(scores)[: max(top_k, self._rerank_top) + _SPARE]
         chunks = self._store.passages(keys)
         groups = _grouped([key for key in keys if key in chunks], chunks)
-        return _explained(list(groups.items())[:top_k], scores, chunks, found, terms)
+        judged = self._judged(query, list(groups)[: self._rerank_top], chunks)
+        best = [*judged, *(key for key in groups if key not in judged)][:top_k]
+        shown = [(key, groups[key]) for key in best]
+        return _explained(shown, scores, chunks, found, terms, judged)
+
+    def _judged(
+        self,
+        query: str,
+        keys: Sequence[int],
+        passages: Mapping[int, tuple[Chunk, DocumentInfo]],
+    ) -> dict[int, float]:
+        """The reranker's score of each passage, best first; equals keep the order they came in."""
+        if self._reranker is None or not keys or not query.strip():
+            return {}
+        texts = [f"{passages[key][0].context}\n{passages[key][0].text}".strip() for key in keys]
+        scored = zip(keys, self._reranker.scores(query, texts), strict=True)
+        return dict(sorted(scored, key=lambda item: -item[1]))
 
     def _weights(
         self, found: Candidates, frequencies: Sequence[int], passages: int
@@ -101,6 +124,7 @@ def _explained(
     passages: Mapping[int, tuple[Chunk, DocumentInfo]],
     found: Candidates,
     terms: Sequence[str],
+    judged: Mapping[int, float],
 ) -> tuple[Hit, ...]:
     lexical = {c.key: (rank, c.score) for rank, c in enumerate(found.lexical, start=1)}
     dense = {c.key: (rank, c.score) for rank, c in enumerate(found.dense, start=1)}
@@ -121,6 +145,7 @@ def _explained(
                 dense_score=dense_score,
                 matched_terms=_matched(terms, chunk),
                 duplicates=tuple(duplicates),
+                rerank_score=judged.get(key),
             )
         )
     return tuple(hits)

@@ -185,6 +185,8 @@ def _why(hit: Hit, lang: Lang) -> str:
         dense if hit.dense_rank else label("not_dense", lang),
         label("score", lang, score=f"{hit.score:.4f}"),
     ]
+    if hit.rerank_score is not None:
+        parts.append(label("reranked", lang, score=f"{hit.rerank_score:.4f}"))
     if hit.matched_terms:
         terms = " ".join(text(term) for term in hit.matched_terms)
         parts.append(label("terms", lang, terms=terms))
