@@ -9,7 +9,7 @@ from typing import Any
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def write(path: Path, words: Iterable[str], kind: str, *, seed: int) -> None:
+def write(path: Path, words: Iterable[str], kind: str, *, seed: int, num_labels: int = 2) -> None:
     """Save the model, a class of transformers named `kind`, and a tokenizer of these words."""
     import torch
     import transformers
@@ -42,4 +42,5 @@ def write(path: Path, words: Iterable[str], kind: str, *, seed: int) -> None:
         intermediate_size=32,
         max_position_embeddings=64,
     )
+    config.num_labels = num_labels
     getattr(transformers, kind)(config).save_pretrained(str(path))

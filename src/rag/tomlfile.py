@@ -51,8 +51,8 @@ def _set(
     item = tomlkit.item(value)
     if remark:
         item.comment(remark)
-    elif key in table and (comment := table.item(key).trivia.comment):
-        item.comment(comment)
+    elif key in table and (trivia := getattr(table[key], "trivia", None)) and trivia.comment:
+        item.comment(trivia.comment)
     table[key] = item
 
 

@@ -49,7 +49,7 @@ STRINGS: dict[str, tuple[str, str]] = {
     "not_lexical": ("词语检索未命中", "not in the word search"),
     "not_dense": ("语义检索未命中", "not in the vector search"),
     "score": ("融合得分 {score}", "fused score {score}"),
-    "reranked": ("重排得分 {score}", "reranker's score {score}"),
+    "reranked": ("重排得分 {score}", "reranking score {score}"),
     "terms": ("匹配词：{terms}", "matched: {terms}"),
     "unsupported": ("未在文章中找到依据", "not supported by the articles"),
 }
