@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from unicodedata import east_asian_width
 
 import click
 
@@ -55,10 +56,16 @@ def models_list(settings: Settings, own: Path | None, as_json: bool) -> None:
         click.echo(_used(one))
     click.echo()
     rows = [_HEADS[lang()], *map(_row, listed)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         cells = zip(row, widths, strict=True)
-        click.echo("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+        line = "  ".join(cell + " " * (width - _width(cell)) for cell, width in cells)
+        click.echo(line.rstrip())
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal: a Chinese character takes two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _row(model: Model) -> tuple[str, ...]:

@@ -212,11 +212,12 @@ def refuse_other_role(role: Role, name: str, folder: Path) -> None:
     if own == role or (own is None and role != "reader"):
         return
     options = {"embedding": "", "reader": " --reader", "reranker": " --reranker"}
+    names = {"embedding": "向量模型", "reader": "阅读模型", "reranker": "重排模型"}
     en = f"; it may be used so: rag models use {name}{options[own]}" if own else ""
     zh = f"；可这样使用：rag models use {name}{options[own]}" if own else ""
     raise ModelError(
         f"The model in {folder} is no {role} model by its config.json{en or '; choose another'}",
-        f"从 config.json 看，{folder} 中的模型不能用作 {role}{zh or '；请换用其他模型'}",
+        f"从 config.json 看，{folder} 中的模型不是{names[role]}{zh or '；请换用其他模型'}",
     )
 
 

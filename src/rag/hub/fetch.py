@@ -127,43 +127,40 @@ def _explained(name: str, endpoint: str, target: Path) -> Iterator[None]:
 
 
 def _said(error: Exception, name: str, endpoint: str, target: Path) -> RagError:
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-    )
+    from huggingface_hub import errors
 
-    if isinstance(error, GatedRepoError):
+    if isinstance(error, errors.HFValidationError | errors.RepositoryNotFoundError):
+        return _refused(name, endpoint, gated=isinstance(error, errors.GatedRepoError))
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return RagError(
+            f"{name!r} can't be fetched while HF_HUB_OFFLINE is set; unset it; {_BY_HAND}",
+            f"设置了 HF_HUB_OFFLINE，无法下载 {name!r}；请取消该变量；{_BY_HAND_ZH}",
+        )
+    if isinstance(error, errors.HfHubHTTPError):
+        status = f"HTTP {getattr(error.response, 'status_code', '?')}"
+        return _unreached(name, endpoint, status, status)
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if isinstance(error, errors.LocalEntryNotFoundError) or names & _UNREACHED:
+        return _unreached(name, endpoint, "no answer", "没有应答")
+    if isinstance(error, OSError):
+        return _unwritten(error, name, target)
+    return _unreached(name, endpoint, type(error).__name__, type(error).__name__)
+
+
+def _refused(name: str, endpoint: str, *, gated: bool) -> ModelError:
+    if gated:
         return ModelError(
             f"{name!r} is given only to who has accepted its terms: accept them on its page at "
             f"{endpoint}, set HF_TOKEN to your token and try again; {_BY_HAND}",
             f"{name!r} 须先接受其使用条款：请在 {endpoint} 的模型页面上接受，"
             f"把 HF_TOKEN 设为自己的令牌后重试；{_BY_HAND_ZH}",
         )
-    if isinstance(error, HFValidationError | RepositoryNotFoundError):
-        return ModelError(
-            f"There is no model {name!r} at {endpoint}, or it is private; check the name, which "
-            f"looks like owner/model, or set HF_TOKEN; {_BY_HAND}",
-            f"{endpoint} 上没有模型 {name!r}，或未公开；请检查名称（形如 所有者/模型），"
-            f"或设置 HF_TOKEN；{_BY_HAND_ZH}",
-        )
-    if isinstance(error, OfflineModeIsEnabled):
-        return RagError(
-            f"{name!r} can't be fetched while HF_HUB_OFFLINE is set; unset it; {_BY_HAND}",
-            f"设置了 HF_HUB_OFFLINE，无法下载 {name!r}；请取消该变量；{_BY_HAND_ZH}",
-        )
-    if isinstance(error, HfHubHTTPError):
-        status = getattr(error.response, "status_code", "?")
-        return _unreached(name, endpoint, f"HTTP {status}", f"HTTP {status}")
-    names = {cls.__name__ for cls in type(error).__mro__}
-    if isinstance(error, LocalEntryNotFoundError) or names & _UNREACHED:
-        return _unreached(name, endpoint, "no answer", "没有应答")
-    if isinstance(error, OSError):
-        return _unwritten(error, name, target)
-    return _unreached(name, endpoint, type(error).__name__, type(error).__name__)
+    return ModelError(
+        f"There is no model {name!r} at {endpoint}, or it is private; check the name, which "
+        f"looks like owner/model, or set HF_TOKEN; {_BY_HAND}",
+        f"{endpoint} 上没有模型 {name!r}，或未公开；请检查名称（形如 所有者/模型），"
+        f"或设置 HF_TOKEN；{_BY_HAND_ZH}",
+    )
 
 
 def _unreached(name: str, endpoint: str, why: str, why_zh: str) -> RagError:
