@@ -8,13 +8,16 @@ none does, it is marked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rag.answering.additions import unheard
+from rag.answering.binding import exchanged, misplaced
 from rag.answering.claims import Claim, ClaimReader
 from rag.answering.likeness import Closeness
 from rag.answering.passages import Passage, PassageReader, Unit
 from rag.answering.question import Segmenter
+from rag.answering.substitution import substituted
 from rag.answering.support import Support, support_of
 from rag.protocols import Embedder
 from rag.types import Hit
@@ -22,6 +25,9 @@ from rag.types import Hit
 # Least share of a sentence's words that what it rests on must have; set on the first part of
 # tests/data/gate.jsonl.
 _COVERED = 0.5
+# What takes from it: likeness to what it rests on above this, and each figure that is right.
+_ALIKE, _FACT, _FACTS = 0.5, 0.06, 2
+_LEAST = 0.32
 _MOST_UNITS = 3  # sentences that one sentence of the answer may rest on
 
 
@@ -54,6 +60,7 @@ class CitationGate:
         self._claims = ClaimReader(segment, places)
         self._passages = PassageReader(self._claims)
         self._closeness = Closeness(embedder)
+        self._segment = segment
 
     def read(self, hits: Sequence[Hit]) -> list[Passage]:
         """The hits as numbered passages, ready to be checked against."""
@@ -82,12 +89,38 @@ class CitationGate:
         if not weight and not missing:
             coverage = 1.0  # nothing but facts, and all are there
         units = dict.fromkeys(unit for support in found for unit in support.units)
+        missing = missing or dict.fromkeys(self._rearranged(claim, passages, tuple(units)))
+        hollow = any(support.hollow for support in found)
         return Finding(
-            supported=not missing and coverage >= _COVERED,
+            supported=not missing and not hollow and self._covers(coverage, claim, tuple(units)),
             units=tuple(units)[:_MOST_UNITS],
             unsupported_terms=tuple(missing),
             coverage=coverage,
         )
+
+    def _covers(self, coverage: float, claim: Claim, units: Sequence[Unit]) -> bool:
+        """Whether units have enough of a sentence's words.
+
+        Less will do where its figures are right and it means what they do: a paraphrase.
+        """
+        if coverage >= _COVERED or coverage < _LEAST or not units:
+            return coverage >= _COVERED
+        texts = [unit.folded for unit in units]
+        alike = max(
+            self._closeness.cosine(claim.folded.text, text) for text in (*texts, " ".join(texts))
+        )
+        facts = sum(len(clause.figures) + len(clause.days) for clause in claim.clauses)
+        return coverage >= _COVERED - max(0.0, alike - _ALIKE) - _FACT * min(facts, _FACTS)
+
+    def _rearranged(
+        self, claim: Claim, passages: Sequence[Passage], chosen: Sequence[Unit]
+    ) -> Iterator[str]:
+        """What stands in the passages, but not so: exchanged, displaced or made more of."""
+        units = [unit for passage in passages for unit in passage.units]
+        yield from exchanged(claim, units)
+        yield from misplaced(claim, units)
+        yield from substituted(claim, units, self._segment)
+        yield from unheard(claim, chosen)
 
 
 __all__ = ["CitationGate", "Finding"]

@@ -16,7 +16,17 @@ from rag.answering.numbers import Day, Figure, days, figures
 from rag.answering.question import Segmenter, is_stop
 from rag.text import Folded, Span, clause_spans, fold_with_offsets, is_cjk
 
-_QUOTES = re.compile(r"[“\"「『《‘]([^“”\"「」『』《》‘’]{2,80})[”\"」』》’]")
+# What is quoted, or stands in `code`: it must be there letter by letter.
+QUOTES = re.compile(r"[“\"「『《‘]([^“”\"「」『』《》‘’]{2,80})[”\"」』》’]|`([^`\n]{2,80})`")
+# 1. ..., （二）...: the number of a list's item claims nothing.
+_ITEM = re.compile(
+    r"\s*(?:[-*•·]\s+)?(?:\*\*)?(?:\d{1,2}[.)、](?!\d)|[(（](?:\d{1,2}|[一二三四五六七八九十]{1,3})[)）]"
+    r"|[一二三四五六七八九十]{1,3}、)\s*"
+)
+# 如果索引损坏, ...: a condition and what follows it are one statement.
+_CONDITION = re.compile(
+    r"\W*(?:如果|若|假如|要是|倘若|一旦|为了|想要?|要(?![求素点闻塞害么是]))|.*(?:时|的话),$"
+)
 _APART = re.compile(r"[\W_]+")
 # Words about the answer itself: a sentence of nothing else claims nothing.
 _META = frozenset(
@@ -98,11 +108,13 @@ class ClaimReader:
 
     def read(self, sentence: str) -> Claim:
         """Never fails; a sentence about the answer itself has no clause that claims anything."""
-        folded = fold_with_offsets(sentence)
+        item = _ITEM.match(sentence)
+        blank = " " * item.end() if item else ""
+        folded = fold_with_offsets(blank + sentence[len(blank) :])
         text = folded.text
         chinese = is_cjk(text)
         silent = _SILENT.search(text) is not None or _is_lead_in(text)
-        parts = clause_spans(text, 0, len(text)) if chinese else _english_clauses(text)
+        parts = _chinese_clauses(text) if chinese else _english_clauses(text)
         clauses = [] if silent else [self._clause(sentence, folded, span) for span in parts]
         return Claim(sentence, folded, tuple(clauses), chinese)
 
@@ -139,11 +151,17 @@ class ClaimReader:
         start, end = span
         text = folded.text[start:end]
         quotes = [
-            Term(start + m.start(1), start + m.end(1), m.group(1)) for m in _QUOTES.finditer(text)
+            Term(
+                start + m.start(m.lastindex or 1),
+                start + m.end(m.lastindex or 1),
+                m[m.lastindex or 1],
+            )
+            for m in QUOTES.finditer(text)
         ]
         left, right = folded.original_span(start, end)
         inside = self._finder.places_in(text)
         named = self._finder.names_in(text, written[left:right], inside)
+        named = [name for name in named if name.text not in _META]
         places = [Term(start + t.start, start + t.end, t.text) for t in inside]
         names = [Term(start + t.start, start + t.end, t.text) for t in named]
         dates = [_moved_day(day, start) for day in days(text)]
@@ -173,6 +191,19 @@ def _without(text: str, offset: int, taken: Sequence[Day | Figure | Term]) -> st
         start, end = term.start - offset, term.end - offset
         chars[start:end] = " " * (end - start)
     return "".join(chars)
+
+
+def _chinese_clauses(folded: str) -> list[Span]:
+    """Clauses, a condition with what follows it."""
+    spans: list[Span] = []
+    condition = False
+    for start, end in clause_spans(folded, 0, len(folded)):
+        if condition:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+        condition = _CONDITION.match(folded[start:end]) is not None and end < len(folded)
+    return spans
 
 
 def _english_clauses(folded: str) -> list[Span]:

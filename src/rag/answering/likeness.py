@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,8 @@ from rag.protocols import Embedder, Vectors
 
 # Cosines between a sentence and its translation, and between two that have nothing in common.
 _SAME, _OTHER = 0.6, 0.1
+# From which cosine on a word counts for another one, by which factor, and how much at most.
+_SOFT_FROM, _SOFT, _SOFT_MOST = 0.35, 1.5, 0.8
 _CACHED = 5000  # vectors
 _PARTED = re.compile(r"[、和与及;]|,(?!\d{3})|\band\b")
 
@@ -32,8 +35,18 @@ class Closeness:
         """From 0 to 1; 0 without a model."""
         if self._embedder is None:
             return 0.0
-        cosine = float(self._vector(text) @ self._vector(other))
-        return float(np.clip((cosine - _OTHER) / (_SAME - _OTHER), 0.0, 1.0))
+        return float(np.clip((self.cosine(text, other) - _OTHER) / (_SAME - _OTHER), 0.0, 1.0))
+
+    def cosine(self, text: str, other: str) -> float:
+        """Of their vectors; 0 without a model."""
+        if self._embedder is None:
+            return 0.0
+        return float(self._vector(text) @ self._vector(other))
+
+    def of_word(self, word: str, text: str) -> float:
+        """What an English word counts in a text that has one of its meaning: talk, discuss."""
+        best = max((self.cosine(word, other) for other in _stems(text)), default=0.0)
+        return min(_SOFT_MOST, _SOFT * best) if best >= _SOFT_FROM else 0.0
 
     def _vector(self, text: str) -> Vectors:
         assert self._embedder is not None
@@ -43,6 +56,12 @@ class Closeness:
                 self._cache = {}  # a new one: another thread may be reading the old one
             known = self._cache[text] = self._embedder.embed_passages([text])[0]
         return known
+
+
+@lru_cache(maxsize=4096)
+def _stems(folded: str) -> tuple[str, ...]:
+    words = re.findall(r"[a-z][a-z'’]+[a-z]", folded)
+    return tuple(dict.fromkeys(stem(word) for word in words if not is_stop(word)))
 
 
 def next_words(folded: str, at: int) -> list[str]:
@@ -69,6 +88,7 @@ def parts_of(unit: Unit, figure: Figure, claimed: Sequence[Figure]) -> tuple[str
     return mine, rivals
 
 
+@lru_cache(maxsize=32_768)  # each word is looked for in the same sentences again and again
 def has_in_part(word: str, folded: str) -> float:
     """As `match`; of two words that the vocabulary joins, each counts: 帮助企业."""
     found = match(word, folded)

@@ -20,7 +20,7 @@ _NO_ZONE = (
 # Villages and communities are often called by a common word; districts and towns seldom are.
 _SMALL_ZONES = ("街道", "社区", "村")
 _NO_ZONE_CHARS = frozenset(
-    "的是了到与和由在从有也各全整跨入正还把对将及其该这那个每两新老分县市区镇"
+    "的是了到与和由在从有也各全整跨入正还把对将及其该这那个每两新老分县市区镇又更很最都穿过出"
 )
 _NO_ZONE_WORDS = frozenset(
     "分钟 带动 组织 产业 居民 城乡 农村 智慧 美丽 示范 试点 重点 特色 和谐 文明 工业 服务".split()
@@ -49,8 +49,10 @@ NO_NAME = frozenset(
     "therefore overall meanwhile yes no not january february march april may june july august september october "
     "november december monday tuesday wednesday thursday friday saturday sunday please here another other such "
     "local residents companies firms villagers visitors people volunteers officials members projects loans party "
-    "among within through across despite unlike like between until".split()
+    "among within through across despite unlike like between until "
+    "rmb cny usd yuan renminbi dollar dollars euro euros".split()
 )
+WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?")
 # One word and a verb, without an article: Qionglai has ..., not Companies have ...
 _SINGULAR = re.compile(
     r"[A-Z]\w+(?<!s)(?<!ing)(?<!ion)(?<!ment)(?<!ity) (?:has|is|was|had|lies|\w+ed)\b"
@@ -93,7 +95,7 @@ class NameFinder:
                 (n for n in _PLACE_LENGTHS if folded[start : start + n] in self._places), 0
             )
             stop = start + length if length and start + length >= end else 0
-            if stop:
+            if stop and not is_stop(folded[start:stop]):  # 次数上都压减: not the town 上都
                 suffix = next((z for z in _ZONES if folded.startswith(z, stop)), "")
                 at = stop + len(suffix)
                 yield Term(start, at, folded[start:at])
@@ -105,8 +107,8 @@ class NameFinder:
         starts = [start for start, _ in self._segment(folded)]
         for suffix in re.finditer("|".join(_ZONES), folded):
             inside = [s for s in starts if suffix.start() - 4 <= s <= suffix.start() - 2]
-            if suffix.end() not in ends:
-                continue
+            if suffix.end() not in ends or folded.startswith("而", suffix.end()):
+                continue  # 穿村而过
             for start in reversed(inside):
                 name = folded[start : suffix.end()]
                 words = [folded[a:b] for a, b in self._segment(name)][:-1]
@@ -243,6 +245,9 @@ def _english_names(written: str) -> Iterator[Term]:
             start += len(words[0]) + 1
             words = words[1:]
         text = written[start : match.end()]
+        if len(words) == 1 and WEEKDAY.fullmatch(words[0].lower()):
+            yield Term(start, match.end(), words[0].lower().removesuffix("s"))
+            continue
         if not words or all(word.lower() in NO_NAME for word in words):
             continue
         if (

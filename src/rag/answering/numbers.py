@@ -57,8 +57,11 @@ _MONTHS = {name: i for i, name in enumerate(
 )} | {"sept": 9}  # fmt: skip
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _ZH_DAY = r"\d{1,2}|[一二三四五六七八九十]{1,3}"
+_YEAR = r"(?:1[5-9]|20)\d\d"
 _DATE = re.compile(
-    rf"(?P<y>(?:1[5-9]|20)\d\d|[一二][〇零○九八七六五][〇零○一二三四五六七八九]{{2}})年(?:(?:的|\s)*(?P<m>{_ZH_DAY})月(?:份)?(?:(?P<d>{_ZH_DAY})[日号])?)?"
+    # 2021、2022两年, 2021和2022年: every year of an enumeration
+    rf"(?<![\d.])(?P<y7>{_YEAR})(?=(?:[、和与及至到~-]{_YEAR})*(?:[、和与及至到~-]{_YEAR}年|[、和与及至到~-]{_YEAR}[两三四五]年|[两三四五]年))"
+    rf"|(?P<y>(?:1[5-9]|20)\d\d|[一二][〇零○九八七六五][〇零○一二三四五六七八九]{{2}})年(?:(?:的|\s)*(?P<m>{_ZH_DAY})月(?:份)?(?:(?P<d>{_ZH_DAY})[日号])?)?"
     rf"|(?<![\d.])(?P<m2>{_ZH_DAY})月(?P<d2>{_ZH_DAY})[日号]"
     rf"|(?<![\d.一二三四五六七八九十个])(?P<m5>{_ZH_DAY})月(?!\w*期间)"
     r"|(?<!\d)(?P<y3>(?:1[5-9]|20)\d\d)[-/.](?P<m3>\d{1,2})(?:[-/.](?P<d3>\d{1,2}))?(?!\d)"
@@ -141,7 +144,7 @@ def days(folded: str) -> list[Day]:
             return None if text is None else _ordinal(text)
 
         year, month, day = (
-            part("y", "y3", "y4", "y5"),
+            part("y", "y3", "y4", "y5", "y7"),
             part("m", "m2", "m3", "m4", "m5"),
             part("d", "d2", "d3", "d4", "d6"),
         )
@@ -168,7 +171,9 @@ def figures(folded: str) -> list[Figure]:
     return [
         figure
         for figure in _all_figures(folded)
+        # 2021、2022两年: the years are checked, their number says nothing more
         if not any(start <= figure.start < end for start, end in taken)
+        and not (folded[figure.end - 1] == "年" and any(e == figure.start for _, e in taken))
     ]
 
 

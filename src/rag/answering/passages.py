@@ -13,7 +13,7 @@ from rag.answering.question import place_stem
 from rag.text import clause_spans, fold, fold_passage, is_cjk, sentence_spans
 from rag.types import Hit
 
-_CELLS = " | "  # what loaders put between the cells of a row
+CELLS = " | "  # what loaders put between the cells of a row
 _RELATIVE = {
     "今年": 0,
     "当年": 0,
@@ -35,7 +35,8 @@ class Unit:
     """A sentence of a passage, or a cell of a table with its row's and its column's heading.
 
     `start` and `end` are the sentence's offsets in the document. `near` is folded: the unit with
-    a sentence on either side and its headings, `headed` without the sentences. `stated` are the
+    a sentence on either side and its headings, `headed` without the sentences, `topic` the first
+    sentence of its paragraph. `stated` are the
     years that it names itself, `years` those that hold for it. `places` are those it names, and of
     `rivals`, what the article as a whole is about, those that hold for it: its own, else the last
     ones named before it, else its heading's, else all; `governed[i]` are the places that
@@ -54,6 +55,7 @@ class Unit:
     years: frozenset[int]
     headed: str
     near: str
+    topic: str
     places: frozenset[str]
     rivals: frozenset[str]
     governed: tuple[frozenset[str], ...]
@@ -105,9 +107,11 @@ class PassageReader:
         header: list[str] = []
         year = _year_of(hit)
         years = frozenset({year} if year else ())
+        topic = ""
         for i, (start, end) in enumerate(spans):
             own = folded[i]
-            cells = own.split(_CELLS) if _CELLS in text[start:end] else []
+            topic = own if not i or "\n" in text[spans[i - 1][1] : start] else topic
+            cells = own.split(CELLS) if CELLS in text[start:end] else []
             header = (header or cells) if cells else []
             near = "\n".join([context, *folded[max(0, i - 1) : i + 2]])
             named = self._places(own)
@@ -130,6 +134,7 @@ class PassageReader:
                         stated=_years(piece, year),
                         years=_years(piece, year) or years,
                         headed=f"{context}\n{piece}",
+                        topic=topic,
                         near=near if not cells else f"{context}\n{piece}",
                         places=about,
                         rivals=subjects,

@@ -20,6 +20,8 @@ _RELATED = 0.3
 _SINGLE = 0.6  # what counts a single character: it may belong to another word there
 _AROUND = 0.7  # what counts a word that stands beside the sentence
 _BARE = 14  # characters of a sentence that is hardly more than its figure
+# Least share for a clause of nothing but words, from which weight on, and which likeness adds.
+_CLAUSE, _HEAVY, _OTHERWISE = 0.4, 2.5, 0.3
 # Where an enumeration or a clause of one ends; not inside 15,000.
 _LISTED = re.compile(r"[、和与及]|,|\band\b")
 _REPORTED = re.compile("报道|报纸|版面|newspaper|report|page")
@@ -29,12 +31,16 @@ Fact = Figure | Day | Term
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What carries one clause. `missing` are facts, as written, that nothing carries."""
+    """What carries one clause. `missing` are facts, as written, that nothing carries.
+
+    `hollow` says that it has nothing but words, and that few of them are there.
+    """
 
     units: tuple[Unit, ...]
     missing: tuple[str, ...]
     coverage: float
     weight: float
+    hollow: bool = False
 
 
 def support_of(
@@ -99,7 +105,15 @@ class _Clause:
             return Support((), self._lacking(), 0.0, weight)
         chosen, left = self._chosen(usable, facts)
         missing = tuple(self._claim.as_written(fact.start, fact.end) for fact in left)
-        return Support(tuple(chosen), missing, self._coverage(chosen), weight)
+        coverage = self._coverage(chosen)
+        bare = not (facts or clause.names or clause.places) and weight >= _HEAVY
+        hollow = bare and coverage < _CLAUSE and not self._alike(chosen, coverage)
+        return Support(tuple(chosen), missing, coverage, weight, hollow)
+
+    def _alike(self, units: Sequence[Unit], coverage: float) -> bool:
+        """Whether a clause means what a unit does, in part with other words."""
+        alike = max(self._closeness.cosine(self._clause.text, unit.folded) for unit in units)
+        return coverage + (alike - _OTHERWISE) / 2 >= _CLAUSE
 
     def _chosen(
         self, usable: Sequence[Unit], facts: Sequence[Fact]
@@ -136,6 +150,8 @@ class _Clause:
         if not words:
             return True
         if unit.chinese != self._chinese:
+            if any(squeezed(quote.text) in squeezed(unit.folded) for quote in self._clause.quotes):
+                return True
             return self._closeness.between(self._claim.folded.text, unit.folded) >= _RELATED
         # A figure that stands alone (**38 and 4.**) is explained by what stands beside it.
         around = unit.near if len(unit.folded) <= _BARE else unit.headed
@@ -238,7 +254,9 @@ class _Clause:
             return False  # in an article about several districts, the nearest one is meant
         if place.text.removeprefix(name) in unit.kinds:
             return False  # the unit names another community, say
-        return name in (self._passages[unit.passage].article if name in PROVINCES else unit.near)
+        # In another language a place is named once, with its own name in brackets.
+        wide = name in PROVINCES or unit.chinese != self._chinese
+        return name in (self._passages[unit.passage].article if wide else unit.near)
 
     def _in_year(self, unit: Unit, day: Day) -> bool:
         """A year that an earlier clause named holds unless the unit states another."""
@@ -249,11 +267,18 @@ class _Clause:
         return day.year is None or day.year in unit.years or not unit.stated
 
     def _names(self, unit: Unit, name: Term) -> bool:
-        sought = with_short_names(squeezed(name.text))
+        return any(
+            all(self._names_one(unit, part) for part in parts)
+            for parts in ([name.text], name.text.split(" and "))
+        )
+
+    def _names_one(self, unit: Unit, name: str) -> bool:
+        sought = with_short_names(squeezed(name))
         if sought in with_short_names(squeezed(unit.folded)):
             return True
         # The sentence beside it may name whom it is about, unless it names somebody itself.
-        return not unit.people and sought in with_short_names(squeezed(unit.near))
+        beside = f"{unit.near}\n{unit.topic}"
+        return not unit.people and sought in with_short_names(squeezed(beside))
 
     def _coverage(self, units: Sequence[Unit]) -> float:
         """The share of the clause's words that units have between them."""
@@ -281,7 +306,8 @@ class _Clause:
             return found if len(word) > 1 else _SINGLE * found
         if has_word(word, unit.folded):
             return 1.0
-        return _AROUND if has_word(word, around) else 0.0
+        beside = _AROUND if has_word(word, around) else 0.0
+        return max(beside, self._closeness.of_word(word, unit.folded))
 
     def _lacking(self) -> tuple[str, ...]:
         """The names, places and years that nothing has, else all of them: not together."""
