@@ -24,7 +24,8 @@ _KINDS = (
     (
         r"翻(?:了)?[一两]?[番倍]|增长|上升|上涨|攀升|增多|大增|增加了|多了|提高了|扩大了|更[多高快好大强]"
         r"|\b(?:doubl|tripl|ris(?:es|ing|en)\b|rose\b|gr[eo]w(?:s|n|th)?\b|increas|surg|soar)",
-        r"翻|增|升|上涨|攀|多了|提高|扩|更|快|强|多|加|大|\b(?:doubl|tripl|ris|rose|gr[eo]w|increas|surg|soar|up\b|more)",
+        r"翻|增|升|上涨|攀|多了|提高|扩|更|快|强|加|大"
+        r"|\b(?:doubl|tripl|ris|rose|gr[eo]w|increas|surg|soar|up\b|more\b(?! than))",
     ),
     (
         r"缩短|下降|降低|减少|减轻|回落|大减|少了|低了"

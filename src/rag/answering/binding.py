@@ -24,6 +24,12 @@ _NTH = re.compile(
 )
 # A command in Chinese text: rag index --prune.
 _COMMAND = re.compile(r"(?<![a-z])[a-z][a-z0-9]*(?: -{0,2}[a-z][a-z0-9-]*)+(?![a-z])")
+# Words that go with anything: that they stand with another says nothing.
+_LIGHT = frozenset(
+    "负责 提供 进行 开展 使用 采用 通过 作为 成为 推进 推动 实现 建立 设立 成立 形成 "
+    "主要 可以 已经 相关 需要 能够 包括 目前 "
+    "provid us mak mad includ becom hav set".split()
+)
 _MARGIN = 0.2  # a tie is none's
 _BESIDE = 0.7  # what counts a word in a clause beside the quotation's own
 
@@ -71,7 +77,8 @@ def _parts(claim: Claim) -> list[list[str]]:
         place_stem(t.text) for clause in claim.clauses for t in (*clause.places, *clause.names)
     ]
     quotes = [quote.text for clause in claim.clauses for quote in clause.quotes]
-    words = [word for clause in claim.clauses for word in clause.words if len(word) > 1]
+    words = [word for clause in claim.clauses for word in clause.words]
+    words = [word for word in words if len(word) > 1 and word not in _LIGHT]
     tokens = dict.fromkeys([*terms, *quotes, *words, *_NTH.findall(text)])
     pieces = [text[start:end] for start, end in spans]
     found = {t: [i for i, p in enumerate(pieces) if _has(t, p, claim.chinese)] for t in tokens}
@@ -110,7 +117,7 @@ def misplaced(claim: Claim, units: Sequence[Unit]) -> tuple[str, ...]:
         field
         for unit in units
         if unit.chinese == claim.chinese
-        for field in _fields(_clauses(unit), unit.folded, unit.near, unit.chinese)
+        for field in _fields(_clauses(unit), unit.folded, _beside(unit), unit.chinese)
     ]
     if not fields:
         return ()
@@ -128,12 +135,27 @@ def misplaced(claim: Claim, units: Sequence[Unit]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _beside(unit: Unit) -> str:
+    """The sentences beside a unit that have no quotation of their own.
+
+    Title and heading are left out: they hold for all.
+    """
+    lines = unit.near[len(unit.headed) - len(unit.folded) :].split("\n")
+    return "\n".join(line for line in lines if not _quoted(line, unit.chinese))
+
+
 _Field = tuple[frozenset[str], str, str]
 
 
 @lru_cache(maxsize=4096)
-def _fields(texts: tuple[str, ...], whole: str, near: str, chinese: bool) -> tuple[_Field, ...]:
+def _fields(clauses: tuple[str, ...], whole: str, near: str, chinese: bool) -> tuple[_Field, ...]:
     """Of each clause with quotations these, its text, and the text of those beside it."""
+    texts: list[str] = []
+    for clause in clauses:  # 一项称号, 得自“...”: “...”
+        if texts and texts[-1].rstrip().endswith((":", "：")):
+            texts[-1] += clause
+        else:
+            texts.append(clause)
     quoted = [_quoted(text, chinese) for text in texts]
     if sum(map(bool, quoted)) == 1:  # all that the sentence says is of one matter
         return ((frozenset[str]().union(*quoted), whole, near),)
@@ -151,6 +173,7 @@ def _fields(texts: tuple[str, ...], whole: str, near: str, chinese: bool) -> tup
     return tuple(fields)
 
 
+@lru_cache(maxsize=4096)
 def _quoted(folded: str, chinese: bool) -> frozenset[str]:
     quotes = {match[match.lastindex or 1] for match in QUOTES.finditer(folded)}
     commands = set(_COMMAND.findall(folded)) if chinese else set()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag.answering.names import LOOSE_NO, NO_NAME, NameFinder, Term, stem
+from rag.answering.names import LOOSE_NO, NO_NAME, NameFinder, Term, is_chinese, stem
 from rag.answering.numbers import Day, Figure, days, figures
 from rag.answering.question import Segmenter, is_stop
 from rag.text import Folded, Span, clause_spans, fold_with_offsets, is_cjk
@@ -37,7 +37,7 @@ _META = frozenset(
     "hope hopes helps help thank thanks welcome feel free ask "
     "article articles document documents passage passages text source sources report according following "
     "based information answer question summary summarise follows below above states says mentions namely "
-    "page newspaper said also further overall".split()
+    "page newspaper said also further overall came come comes amounted reached stood totalled totaled".split()
 )
 _SILENT = re.compile(
     r"(?:没有|未|并未|没|不曾|无法|不能)[^,。;]{0,8}(?:提到|提及|说明|给出|写明|涉及|提供|介绍|记载|回答|确定|找到|包含)"
@@ -112,10 +112,12 @@ class ClaimReader:
         blank = " " * item.end() if item else ""
         folded = fold_with_offsets(blank + sentence[len(blank) :])
         text = folded.text
-        chinese = is_cjk(text)
+        chinese = is_chinese(text)
         silent = _SILENT.search(text) is not None or _is_lead_in(text)
         parts = _chinese_clauses(text) if chinese else _english_clauses(text)
-        clauses = [] if silent else [self._clause(sentence, folded, span) for span in parts]
+        clauses = (
+            [] if silent else [self._clause(sentence, folded, span, chinese) for span in parts]
+        )
         return Claim(sentence, folded, tuple(clauses), chinese)
 
     def places_in(self, folded: str) -> list[Term]:
@@ -126,9 +128,9 @@ class ClaimReader:
         """The people that Chinese text names."""
         return list(self._finder.people_in(folded, self._finder.places_in(folded)))
 
-    def words(self, folded: str) -> list[str]:
+    def words(self, folded: str, chinese: bool) -> list[str]:
         """The distinct content words of a folded text; English ones without their endings."""
-        if not is_cjk(folded):
+        if not chinese:
             plain = (w for w in re.findall(r"[a-z][a-z'’]*[a-z]", folded) if not is_stop(w))
             return list(
                 dict.fromkeys(stem(w) for w in plain if w not in _META and w not in NO_NAME)
@@ -147,7 +149,7 @@ class ClaimReader:
                 found.setdefault(word)
         return [word for word in found if word not in _META]
 
-    def _clause(self, written: str, folded: Folded, span: Span) -> Clause:
+    def _clause(self, written: str, folded: Folded, span: Span, chinese: bool) -> Clause:
         start, end = span
         text = folded.text[start:end]
         quotes = [
@@ -160,13 +162,14 @@ class ClaimReader:
         ]
         left, right = folded.original_span(start, end)
         inside = self._finder.places_in(text)
-        named = self._finder.names_in(text, written[left:right], inside)
+        named = self._finder.names_in(text, written[left:right], inside, chinese)
         named = [name for name in named if name.text not in _META]
         places = [Term(start + t.start, start + t.end, t.text) for t in inside]
         names = [Term(start + t.start, start + t.end, t.text) for t in named]
         dates = [_moved_day(day, start) for day in days(text)]
         numbers = [_moved_figure(figure, start) for figure in figures(text)]
-        words = self.words(_without(text, start, [*dates, *numbers, *places, *names, *quotes]))
+        taken: list[Day | Figure | Term] = [*dates, *numbers, *places, *names, *quotes]
+        words = self.words(_without(text, start, taken), chinese)
         loose = [w for w in words if len(w) > 2 and len(list(self._segment(w))) == len(w)]
         for word in loose:
             at = text.find(word)

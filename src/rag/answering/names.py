@@ -53,6 +53,7 @@ NO_NAME = frozenset(
     "rmb cny usd yuan renminbi dollar dollars euro euros".split()
 )
 WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?")
+_HAN, _LATIN = re.compile("[\u3400-\u9fff]"), re.compile(r"[a-z]{2,}")
 # One word and a verb, without an article: Qionglai has ..., not Companies have ...
 _SINGULAR = re.compile(
     r"[A-Z]\w+(?<!s)(?<!ing)(?<!ion)(?<!ment)(?<!ity) (?:has|is|was|had|lies|\w+ed)\b"
@@ -62,7 +63,7 @@ _NAME_FOLLOWS = re.compile(
     r"(?:说|表示|介绍|告诉|称|认为|指出|解释|担任|撰文|是|为|的|来自|负责|,|。|、|;|$|\)|和|与)"
 )
 LOOSE_NO = frozenset(
-    "的了是在自有和与及或就都也还又被把将给对从到为以于等这那其它他她我你们不没很再只才个一说称叫"
+    "的了是在自有和与及或就都也还又被把将给对从到为以于等这那其它他她我你们不没很再只才个一说称叫已则均曾仅"
 )
 
 
@@ -125,12 +126,14 @@ class NameFinder:
                 yield Term(start, suffix.end(), name)
                 break
 
-    def names_in(self, folded: str, written: str, places: Sequence[Term]) -> list[Term]:
+    def names_in(
+        self, folded: str, written: str, places: Sequence[Term], chinese: bool
+    ) -> list[Term]:
         """People, organisations and foreign words of a clause; capitals tell English ones.
 
         `written` is the clause before folding; `places` are left out.
         """
-        if is_cjk(folded):
+        if chinese:
             return list(self._names(folded, places))
         return [
             name
@@ -157,7 +160,7 @@ class NameFinder:
         for body in _BODY.finditer(text):
             yield from self._body(text, spans, body.start())
         for match in re.finditer(r"[a-z][a-z0-9&-]*[a-z0-9]", text):
-            if is_cjk(text) and not is_stop(match.group()):
+            if not is_stop(match.group()):
                 yield Term(match.start(), match.end(), match.group())
 
     def people_in(self, text: str, places: Sequence[Term]) -> Iterator[Term]:
@@ -244,6 +247,9 @@ def _english_names(written: str) -> Iterator[Term]:
         while words and initial and words[0].lower() in NO_NAME:
             start += len(words[0]) + 1
             words = words[1:]
+            while len(words) > 1 and words[0] in ("of", "the", "and", "&"):  # Residents of X
+                start += len(words[0]) + 1
+                words = words[1:]
         text = written[start : match.end()]
         if len(words) == 1 and WEEKDAY.fullmatch(words[0].lower()):
             yield Term(start, match.end(), words[0].lower().removesuffix("s"))
@@ -260,10 +266,15 @@ def _english_names(written: str) -> Iterator[Term]:
         yield Term(start, match.end(), text.lower())
 
 
+def is_chinese(folded: str) -> bool:
+    """Whether text is Chinese rather than English with a Chinese name in brackets."""
+    return len(_HAN.findall(folded)) > len(_LATIN.findall(folded))
+
+
 def stem(word: str) -> str:
     """An English word without its commonest endings: companies -> compan, cutting -> cutt."""
     word = re.sub(r"['’]s?$", "", word)
     return re.sub(r"(?<=\w{3})(?:ies|ing|ed|es|s|y|e)$", "", word)
 
 
-__all__ = ["LOOSE_NO", "NO_NAME", "PROVINCES", "NameFinder", "Term", "stem"]
+__all__ = ["LOOSE_NO", "NO_NAME", "PROVINCES", "NameFinder", "Term", "is_chinese", "stem"]

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.answering.claims import ClaimReader, squeezed
+from rag.answering.names import is_chinese
 from rag.answering.numbers import Day, Figure, days, figures
 from rag.answering.question import place_stem
-from rag.text import clause_spans, fold, fold_passage, is_cjk, sentence_spans
+from rag.text import Span, clause_spans, fold, fold_passage, sentence_spans
 from rag.types import Hit
 
 CELLS = " | "  # what loaders put between the cells of a row
+_OPENING = 40  # characters that tell where a passage begins in the one before it
 _RELATIVE = {
     "今年": 0,
     "当年": 0,
@@ -87,11 +89,16 @@ class PassageReader:
 
     def read(self, hits: Sequence[Hit]) -> list[Passage]:
         """The hits as passages 1, 2, ..."""
-        titles = {hit.document.id: "" for hit in hits}
-        for hit in hits:
-            titles[hit.document.id] += f"\n{hit.chunk.text}"
+        articles: dict[str, str] = {}
+        end = 0
+        for hit in sorted(hits, key=lambda hit: (hit.document.id, hit.chunk.start)):
+            known = articles.get(hit.document.id, "")
+            # A blank between two passages is no paragraph's end.
+            known += " " if known and 0 <= hit.chunk.start - end <= 1 else "\n"
+            articles[hit.document.id] = known + hit.chunk.text
+            end = hit.chunk.start + len(hit.chunk.text)
         return [
-            self._read(number, hit, titles[hit.document.id])
+            self._read(number, hit, articles[hit.document.id])
             for number, hit in enumerate(hits, start=1)
         ]
 
@@ -107,10 +114,10 @@ class PassageReader:
         header: list[str] = []
         year = _year_of(hit)
         years = frozenset({year} if year else ())
-        topic = ""
+        topic = _topic_before(text, siblings)
         for i, (start, end) in enumerate(spans):
             own = folded[i]
-            topic = own if not i or "\n" in text[spans[i - 1][1] : start] else topic
+            topic = own if _opens(text, spans, i) else topic or own
             cells = own.split(CELLS) if CELLS in text[start:end] else []
             header = (header or cells) if cells else []
             near = "\n".join([context, *folded[max(0, i - 1) : i + 2]])
@@ -141,7 +148,7 @@ class PassageReader:
                         governed=self._governed(piece, found),
                         kinds=self._kinds(piece),
                         people=bool(self._claims.people_in(piece)),
-                        chinese=is_cjk(piece),
+                        chinese=is_chinese(piece),
                     )
                 )
         whole = squeezed(f"{context}\n{fold_passage(text)}")
@@ -190,6 +197,19 @@ class PassageReader:
         names = [place_stem(term.text) for term in self._claims.places_in(folded)]
         most = max(names, key=names.count, default=None)
         return frozenset({most} if most else ())
+
+
+def _opens(text: str, spans: Sequence[Span], at: int) -> bool:
+    """Whether a sentence is the first of its paragraph."""
+    return at > 0 and "\n" in text[spans[at - 1][1] : spans[at][0]]
+
+
+def _topic_before(text: str, siblings: str) -> str:
+    """The first sentence of the paragraph that a passage begins in, if another passage has it."""
+    at = siblings.find(text[:_OPENING])
+    line = siblings[siblings.rfind("\n", 0, at) + 1 : at] if at > 0 else ""
+    spans = sentence_spans(line)
+    return fold(line[slice(*spans[0])]) if spans else ""
 
 
 def among(places: frozenset[str], others: frozenset[str]) -> frozenset[str]:

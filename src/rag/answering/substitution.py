@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.claims import Claim
-from rag.answering.names import LOOSE_NO
-from rag.answering.passages import Unit
+from rag.answering.likeness import Closeness
+from rag.answering.names import LOOSE_NO, stem
+from rag.answering.passages import Unit, has_word
 from rag.answering.question import Segmenter, is_stop
 from rag.text import Span, is_cjk
 
@@ -21,6 +22,9 @@ _LISTING = "、和与及"
 # After these stands who or what takes part; after the others may stand a verb or an adjective.
 _BEFORE_THINGS = frozenset("由被与和向对给从、及跟")
 _BEFORE_ANYTHING = frozenset("是为以把将叫")
+_EN_BEFORE_THINGS = frozenset("the a an in of with by from at".split())
+_EN_BEFORE_VERBS = re.compile(r"also|now|then|still|already|often|to|\w+ly")
+_VERB = re.compile(r"(?:[^s]s|ed)$")
 _OFFICE = re.compile("[部局委院校厅署办处科]$")
 _BODY_END = re.compile(
     "(?:[部局委院校厅署办处科厂店馆站镇村区市县乡会社队组司室长员者师家]|车间|公司|中心|机构|银行|汽车|景区)$"
@@ -37,10 +41,12 @@ _CJK = re.compile("[\u4e00-\u9fff]+")
 _LONGEST = 18  # characters of what the source has in the word's place
 
 
-def substituted(claim: Claim, units: Sequence[Unit], segment: Segmenter) -> tuple[str, ...]:
-    """The words of a Chinese sentence in whose place its source has others, and only others."""
+def substituted(
+    claim: Claim, units: Sequence[Unit], segment: Segmenter, closeness: Closeness
+) -> tuple[str, ...]:
+    """The words of a sentence in whose place its source has others, and only others."""
     if not claim.chinese:
-        return ()
+        return _in_english(claim, [unit.folded for unit in units if not unit.chinese], closeness)
     sources: dict[int, str] = {}
     for unit in units:
         if unit.chinese:
@@ -134,11 +140,20 @@ def _differs(word: str, other: str, before: str) -> bool:
         return False
     if not set(word) & set(other):
         return before in _BEFORE_THINGS | _BEFORE_ANYTHING
-    if _are_bodies(word, other):
+    if _are_bodies(word, other) or _differ_before_ending(word, other, before):
         return True
     while min(len(word), len(other)) > 2 and word[-1] == other[-1] and not _OFFICE.search(word):
         word, other = word[:-1], other[:-1]  # 中央党校|写进, 中组部|写进
     return _are_bodies(word, other) or _are_twins(word, other)
+
+
+def _differ_before_ending(word: str, other: str, before: str) -> bool:
+    """飞鱼|号, 白鲸|号."""
+    if before not in _BEFORE_THINGS or word[-1] != other[-1]:
+        return False
+    while word and other and word[-1] == other[-1]:
+        word, other = word[:-1], other[:-1]
+    return min(len(word), len(other)) > 1 and not set(word) & set(other)
 
 
 def _are_bodies(word: str, other: str) -> bool:
@@ -154,6 +169,35 @@ def _are_twins(word: str, other: str) -> bool:
         return False
     apart = [i for i, (one, two) in enumerate(zip(word, other, strict=True)) if one != two]
     return len(apart) == 1 and _OFFICE.match(word[apart[0] + 1 :][:1]) is not None
+
+
+def _in_english(claim: Claim, sources: Sequence[str], closeness: Closeness) -> tuple[str, ...]:
+    """Welding processes for painting processes: between the same words one of another meaning."""
+    found: list[str] = []
+    for part in re.split(r"[^a-z'’ -]+", claim.folded.text):
+        words = part.split()
+        for before, word, after in zip(words, words[1:], words[2:], strict=False):
+            if len(word) < 4 or is_stop(word) or is_stop(after) or _VERB.search(word):
+                continue
+            if _EN_BEFORE_VERBS.fullmatch(before) or (
+                is_stop(before) and before not in _EN_BEFORE_THINGS
+            ):
+                continue
+            others = _english_others(before, stem(word), stem(after), sources)
+            if others and not any(closeness.of_word(stem(word), other) for other in others):
+                found.append(word)
+    return tuple(found)
+
+
+def _english_others(before: str, word: str, after: str, sources: Sequence[str]) -> list[str]:
+    """What stands between two words in sources that don't have `word`; none if one has it there."""
+    same = re.compile(rf"\b{re.escape(word)}[a-z]*[ -]+{re.escape(after)}")
+    if any(same.search(source) for source in sources):
+        return []
+    most = 1 if is_stop(before) else 2  # words: "a" and "of" tie less than another word
+    place = re.compile(rf"\b{re.escape(before)} ((?:[a-z'’-]+ ){{1,{most}}}?){re.escape(after)}")
+    found = [m[1].strip() for s in sources if not has_word(word, s) for m in place.finditer(s)]
+    return [other for other in found if not is_stop(other) and not _VERB.search(other)]
 
 
 __all__ = ["substituted"]

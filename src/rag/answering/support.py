@@ -24,6 +24,7 @@ _BARE = 14  # characters of a sentence that is hardly more than its figure
 _CLAUSE, _HEAVY, _OTHERWISE = 0.4, 2.5, 0.3
 # Where an enumeration or a clause of one ends; not inside 15,000.
 _LISTED = re.compile(r"[、和与及]|,|\band\b")
+_EN_KIND = re.compile(r" (?:community|village|town|subdistrict|district|county|city|province)$")
 _REPORTED = re.compile("报道|报纸|版面|newspaper|report|page")
 
 Fact = Figure | Day | Term
@@ -155,8 +156,11 @@ class _Clause:
             return self._closeness.between(self._claim.folded.text, unit.folded) >= _RELATED
         # A figure that stands alone (**38 and 4.**) is explained by what stands beside it.
         around = unit.near if len(unit.folded) <= _BARE else unit.headed
+        start, end = self._segment(fact)
+        names = [name for name in self._clause.names if start <= name.start < end]
         found = sum(weight_of(word) * self._has(word, unit, around) for word in words)
-        return found >= _RELATED * sum(map(weight_of, words))
+        found += sum(squeezed(name.text) in squeezed(unit.folded) for name in names)
+        return found >= _RELATED * (sum(map(weight_of, words)) + len(names))
 
     def _words_around(self, fact: Fact) -> Sequence[str]:
         """The words of the part of an enumeration that a fact stands in, else of its clause."""
@@ -278,6 +282,9 @@ class _Clause:
             return True
         # The sentence beside it may name whom it is about, unless it names somebody itself.
         beside = f"{unit.near}\n{unit.topic}"
+        bare = _EN_KIND.sub("", name)
+        if bare != name and re.search(rf"\b{re.escape(bare)}\b", unit.headed):
+            return True  # Jinhe: a heading leaves out what kind of place it is
         return not unit.people and sought in with_short_names(squeezed(beside))
 
     def _coverage(self, units: Sequence[Unit]) -> float:
