@@ -91,6 +91,15 @@ def test_what_belongs_to_one_is_not_given_to_another(gate: CitationGate) -> None
     assert not found(gate, "海鸥号等远洋渔船停在东港。").supported
 
 
+def test_a_stranger_among_the_members_of_an_enumeration_is_named(gate: CitationGate) -> None:
+    hits = [hit("商会有茶叶、竹编和陶瓷三个分会。", title="商会")]
+    passages = gate.read(hits)
+    assert gate.check("商会的分会有竹编、茶叶和陶瓷等。", (1,), passages).supported
+    assert gate.check("商会的分会有茶叶、丝绸和陶瓷。", (1,), passages).unsupported_terms == (
+        "丝绸",
+    )
+
+
 @pytest.mark.parametrize(
     "sentence",
     [

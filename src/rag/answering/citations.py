@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.answering.additions import unheard
-from rag.answering.attribution import misattributed
+from rag.answering.attribution import misattributed, strangers
 from rag.answering.binding import exchanged, misplaced
 from rag.answering.claims import Claim, ClaimReader
 from rag.answering.likeness import Closeness
@@ -121,6 +121,7 @@ class CitationGate:
         yield from exchanged(claim, units)
         yield from misplaced(claim, units)
         yield from misattributed(claim, units)
+        yield from strangers(claim, units)
         yield from substituted(claim, units, self._segment, self._closeness)
         yield from unheard(claim, chosen)
 

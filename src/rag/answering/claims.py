@@ -33,6 +33,7 @@ _META = frozenset(
     "文章 文中 文档 资料 材料 段落 报道 原文 上文 文件 信息 内容 问题 回答 答案 根据 依据 据 按照 如下 以下 以上 上述 "
     "显示 指出 提到 提及 表明 介绍 可见 可知 总之 综上 综上所述 总的来说 总体 因此 此外 另外 同时 其次 首先 最后 "
     "包括 具体 情况 方面 来说 来看 而言 包含 涉及 分别 主要 其中 即 例如 比如 记载 所述 下列 提供 相关 "
+    "总数 总计 共计 合计 总共 一共 加起来 "
     "希望 帮助 有帮助 提问 谢谢 感谢 欢迎 随时 补充 "
     "hope hopes helps help thank thanks welcome feel free ask "
     "article articles document documents passage passages text source sources report according following "
@@ -92,6 +93,11 @@ class Claim:
     folded: Folded
     clauses: tuple[Clause, ...]
     chinese: bool
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The content words of all clauses."""
+        return tuple(word for clause in self.clauses for word in clause.words)
 
     def as_written(self, start: int, end: int) -> str:
         """The words of the sentence that a folded span came from."""

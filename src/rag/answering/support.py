@@ -167,7 +167,8 @@ class _Clause:
         start, end = self._segment(fact)
         text = self._claim.folded.text[start:end]
         words = [word for word in self._clause.words if word in text]
-        return words or self._clause.words
+        # 总数为200余个: of what, the clauses before it say
+        return words or self._clause.words or self._claim.words
 
     def _segment(self, fact: Fact) -> Span:
         """The part of the clause between enumeration marks that a fact stands in."""
