@@ -6,6 +6,7 @@ The paragraphs of each reading set stand among the first passages of 20,000 news
 `benchmarks.retrieval`. Nothing is declined. `best sentence`: the sentence, taken whole, that holds
 most of the question's weight in BM25's first passage; `rules`: the whole system without a reader;
 `reader`: the whole system; `given paragraph`: the whole system on passages of that paragraph alone.
+`--held-out` asks only about the articles that the bundled reader was not trained or chosen on.
 EM and F1 are those of CMRC 2018 (`rag.evaluation.reading`).
 """
 
@@ -31,6 +32,7 @@ from rag.config import AnsweringSettings, IndexSettings, Settings
 from rag.evaluation.reading import exact_match, f1
 from rag.retrieval import HybridRetriever
 from rag.stores import LocalStore
+from rag.training.reader_data import Part, split_of
 from rag.types import Hit
 
 Row = Mapping[str, Any]
@@ -117,6 +119,10 @@ def measure(bench: Bench, asked: Sequence[Row]) -> Iterable[tuple[str, float, fl
         yield name, float(exact), float(overlap), 1000 * float(np.median(times))
 
 
+def _held_out(path: Path, row: Row) -> bool:
+    return split_of(path.name.split(".")[0], str(row["title"])) is Part.HELD_OUT
+
+
 def main() -> None:
     """Print a Markdown table for each set."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -124,6 +130,7 @@ def main() -> None:
     parser.add_argument("--distractors", type=Path, required=True)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--limit", type=int, help="ask only so many questions, spread evenly")
+    parser.add_argument("--held-out", action="store_true", help="the reader's held-out articles")
     parser.add_argument("--reader", default="default", help="as answering.reader")
     options = parser.parse_args()
     print(f"{machine()}\n")
@@ -138,6 +145,8 @@ def main() -> None:
             write_articles(path, path, options.distractors, options.count, size, articles)
             indexer_of(settings).index([articles])
             asked = [row for row in rows(path) if row.get("answerable", True)]
+            if options.held_out:
+                asked = [row for row in asked if _held_out(path, row)]
             if options.limit:
                 asked = asked[:: max(1, len(asked) // options.limit)]
             print(f"{path.name}: {len(asked)} questions\n")

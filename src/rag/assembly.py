@@ -46,9 +46,17 @@ if TYPE_CHECKING:
 READER = "wenyuan-reader-zh"
 
 
+@lru_cache(maxsize=1)
+def bundled_embedder() -> Embedder:
+    """The model of the package, opened once: search, gate and reader share it."""
+    return open_embedder("default")
+
+
 def embedder_of(settings: Settings) -> Embedder:
     """Open the configured model. Raises ModelError."""
     embedding = settings.embedding
+    if embedding.model == "default":
+        return bundled_embedder()
     return open_embedder(
         embedding.model,
         device=embedding.device or None,
@@ -121,8 +129,7 @@ def writer_of(settings: Settings, embedder: Embedder) -> Writer:
     if backend == ExtractiveGenerator.name:
         return Writer(quoting, lambda rules: rules)
     # The gate's thresholds were set with the bundled model.
-    own = embedder if settings.embedding.model == "default" else open_embedder("default")
-    gate = CitationGate(segment, place_list(), own)
+    gate = CitationGate(segment, place_list(), bundled_embedder())
     if backend != "openai":
         context = GeneratorContext(settings.generator, gate, quoting)
         return Writer(plugin(backend, context), lambda rules: rules)
@@ -224,17 +231,16 @@ def reading_of(settings: Settings) -> Reading | None:
     name = settings.answering.reader
     if name == "rules":
         return None
-    # The bundled reader is measured to be better than the rules only where they find no span.
-    return Reading(_reader(name), segment, leading=name not in ("default", READER))
+    return Reading(_reader(name), whole=name in ("default", READER))
 
 
 @lru_cache(maxsize=2)
 def _reader(name: str) -> Reader:
     """Opened once: every new state of the index is read with it."""
     if name in ("default", READER):
-        from rag.answering.ranker import SpanRanker
+        from rag.answering.neural_reader import NeuralReader
 
-        return SpanRanker(reader_folder(), segment)
+        return NeuralReader(reader_folder(), segment, bundled_embedder().embed_passages)
     from rag.answering.transformer_reader import TransformerReader
 
     return TransformerReader(name)

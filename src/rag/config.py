@@ -162,7 +162,7 @@ class AnsweringSettings(_Section):
             description="what finds the short answer: `default`: the bundled model; `rules`: "
             "patterns alone; or folder or name of a Hugging Face extractive-QA model",
         ),
-    ] = "rules"
+    ] = "default"
 
 
 class GeneratorSettings(_Section):

@@ -25,7 +25,7 @@ SETTINGS: dict[Role, str] = {
 OWN = Path("models")  # in the working folder: where people put models that they copied
 _ORIGINS = {
     BUNDLED: "CRUD-RAG, CC-CEDICT, Tatoeba",
-    "wenyuan-reader-zh": "SQuAD 2.0 zh, XQuAD, CRUD-RAG",
+    "wenyuan-reader-zh": "DRCD, CMRC, SQuAD, CRUD-RAG",
     "places": "CC-CEDICT",
 }
 _ROLES = {BUNDLED: "embedding", "wenyuan-reader-zh": "reader", "places": "places"}
