@@ -76,7 +76,8 @@ def listed(rag: Rag, *options: str) -> dict[str, dict[str, Any]]:
 def test_the_bundled_models_are_listed_with_what_is_in_use(rag: Rag) -> None:
     done = rag("models", "list")
     assert done.code == 0
-    assert "embedding.model = default\nanswering.reader = default\nretrieval.reranker = -" in done.out
+    used = "embedding.model = default\nanswering.reader = default\nretrieval.reranker = -"
+    assert used in done.out
     rows = listed(rag)
     assert list(rows) == ["wenyuan-static-zh", "wenyuan-reader-zh", "places"]
     embedding = rows["wenyuan-static-zh"]

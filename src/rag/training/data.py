@@ -1,6 +1,7 @@
 """The shared data, and which of it training may see.
 
-Kept out of training altogether: `cmrc2018_trial`, `drcd_dev`, every `xquad_*` and a seeded sample
+Kept out of the embedding model's training (`reader_data` says what the reader sees):
+`cmrc2018_trial`, `drcd_dev`, every `xquad_*` and a seeded sample
 of 20,000 news articles (the distractors among which passages are looked for). `squad2_zh_dev` is
 kept out as well: all of its articles are articles of XQuAD, in another translation, so excluding
 by article leaves nothing (`shared_articles` shows it, and a test holds it).
