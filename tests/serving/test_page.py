@@ -212,7 +212,7 @@ def test_with_the_keyboard_alone_one_asks_looks_at_the_source_and_comes_back(pag
     expect(box(page)).to_be_focused()
     page.keyboard.type(POSTS)
     page.keyboard.press("Enter")
-    marker = page.locator("a.wy-marker")
+    marker = page.locator(".wy-answer:not(.wy-writing) a.wy-marker")  # it is drawn anew at the end
     marker.wait_for()
     for _ in range(20):
         page.keyboard.press("Shift+Tab")

@@ -116,7 +116,10 @@
     if (!panel || panel.hidden) return;
     panel.hidden = true;
     root.classList.remove("wy-open");
-    if (opener && opener.isConnected) opener.focus();
+    // The answer may have been drawn anew meanwhile: then its link to the same source.
+    const links = [...document.querySelectorAll("a.wy-marker, a.wy-source")];
+    const back = opener.isConnected ? opener : links.find((link) => link.href === opener.href);
+    if (back) back.focus();
   }
 
   function escape(event) {
