@@ -6,15 +6,17 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.assembly import LiveAssistant, indexer_of
 from rag.config import Settings
-from rag.errors import IndexBusyError, LoadError, RagError
+from rag.errors import IndexBusyError, LoadError, RagError, StorageError
 from rag.loaders import source_name
+from rag.stores.generations import fsync
 
 if TYPE_CHECKING:
     from rag.indexing import Progress
@@ -64,9 +66,10 @@ class Library:
                 "另一批文件正在入库，请稍后再上传",
             )
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".upload-") as scratch:
-                return self._add(uploads, folder, Path(scratch), progress)
+            with _kept(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryDirectory(dir=folder, prefix=".upload-") as scratch:
+                    return self._add(uploads, folder, Path(scratch), progress)
         finally:
             self._lock.release()
 
@@ -74,30 +77,34 @@ class Library:
         self,
         uploads: Sequence[Upload],
         folder: Path,
-        old: Path,
+        scratch: Path,
         progress: Callable[[Progress], None],
     ) -> list[Outcome]:
         targets: dict[Path, str] = {}
         outcomes: list[Outcome] = []
-        for upload in uploads:
-            name = safe_name(upload.name)
-            if name is None:
-                outcomes.append(Outcome(upload.name, None, _bad_name(upload.name)))
-                continue
-            target = folder / name
-            if target.exists() and target not in targets:
-                target.replace(old / name)  # comes back when the new one can't be read
-            _copy(upload.path, target)
-            targets[target] = upload.name
-        report = indexer_of(self._settings).index(list(targets), progress=progress)
+        with ExitStack() as undoing:
+            for upload in uploads:
+                name = safe_name(upload.name)
+                if name is None:
+                    outcomes.append(Outcome(upload.name, None, _bad_name(upload.name)))
+                    continue
+                target = folder / name
+                if target not in targets:
+                    undoing.callback(_put_back, target, _copied(target, scratch / f"old {name}"))
+                # Whole and on the disk before it takes the place of the one that is there.
+                _copy(upload.path, scratch / name)
+                (scratch / name).replace(target)
+                targets[target] = upload.name
+            fsync(folder)
+            report = indexer_of(self._settings).index(list(targets), progress=progress)
+            undoing.pop_all()
         problems = {problem.source: problem.error for problem in report.problems}
         for target, name in targets.items():
             source = source_name(target)
             error = problems.get(source)
             if error is not None:
-                target.unlink(missing_ok=True)
-                if (old / target.name).exists():
-                    (old / target.name).replace(target)
+                old = scratch / f"old {target.name}"
+                _put_back(target, old if old.exists() else None)
             outcomes.append(Outcome(name, None if error else source, error))
         self._live.refresh()
         return outcomes
@@ -122,6 +129,36 @@ def safe_name(name: str) -> str | None:
     room = _LONGEST_NAME - len(suffix.encode())
     stem = stem.encode("utf-8", "ignore")[: max(0, room)].decode("utf-8", "ignore").strip()
     return f"{stem}{suffix}" if stem and suffix else None
+
+
+def _copied(target: Path, old: Path) -> Path | None:
+    """What stands at `target`, kept as `old`; None where there is nothing."""
+    if not target.exists():
+        return None
+    _copy(target, old)
+    return old
+
+
+def _put_back(target: Path, old: Path | None) -> None:
+    """As it was before the upload."""
+    if old is None:
+        target.unlink(missing_ok=True)
+    else:
+        old.replace(target)
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Translate what the operating system says when a file can't be kept."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"{folder}: the uploaded files can't be kept ({reason}); nothing has changed; check "
+            "free space and permissions of that folder",
+            f"{folder}：无法保存上传的文件（{reason}），未做任何更改，请检查该目录的剩余空间和权限",
+        ) from error
 
 
 def _copy(source: Path, target: Path) -> None:

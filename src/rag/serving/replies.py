@@ -92,6 +92,18 @@ def install(app: FastAPI) -> None:
     async def failed(request: Request, error: RagError) -> JSONResponse:
         return error_response(refusal_of(error), lang_of(request.headers))
 
+    @app.exception_handler(OSError)
+    async def broken(request: Request, error: OSError) -> JSONResponse:
+        # A full /tmp at an upload, say. What the server reads and writes by itself says where.
+        reason = error.strerror or type(error).__name__
+        refusal = Refusal(
+            507, "storage",
+            f"the server could not read or write a file ({reason}); ask whoever runs it to look "
+            "at its disk",
+            f"服务器无法读写文件（{reason}），请联系管理员检查磁盘",
+        )  # fmt: skip
+        return error_response(refusal, lang_of(request.headers))
+
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
