@@ -12,6 +12,7 @@ command, run once more without a fault, succeeds.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import random
@@ -22,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.assembly import LiveAssistant
@@ -47,6 +48,24 @@ NEW = {
 }
 ANSWER = Answer("几个?", "几个?", True, "12个。", "12个", 0.9, None, (), (), "x")
 RATINGS = 3
+
+
+def looked(index: Path) -> Ended:
+    """The articles and some answers as JSON lines, without what differs from one run to another."""
+
+    def look() -> None:
+        sys.stdin = io.StringIO("\n".join(QUESTIONS))
+        try:
+            command("documents", "list", "--json", "--index", index)
+        except SystemExit as end:
+            if end.code:
+                raise
+        command("ask", "-", "--index", index)
+
+    ended = run(look)
+    rows = map(json.loads, ended.out.splitlines())
+    told = [{k: v for k, v in row.items() if k != "timings_ms"} for row in rows]
+    return replace(ended, out=json.dumps(told, ensure_ascii=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,26 +149,12 @@ class Disk:
         return next(str(row["document_id"]) for row in rows if row["source"] == f"docs/{name}")
 
     def answers(self) -> object:
-        """Articles and answers, without what may differ from one run to the next."""
-        index = self.index
-
-        def look() -> None:
-            sys.stdin = open(questions)  # noqa: PTH123, SIM115
-            try:
-                command("documents", "list", "--json", "--index", index)
-            except SystemExit as end:
-                if end.code:
-                    raise
-            command("ask", "-", "--index", index)
-
-        questions = self.folder / "questions.txt"
-        questions.write_text("\n".join(QUESTIONS), encoding="utf-8")
-        ended = run(look)
+        """Articles and answers; None where there is no index."""
+        ended = looked(self.index)
         if ended.code == 3 and "there is no index here" in ended.err:
             return None
         assert ended.code == 0, f"the index doesn't open: {ended.err}"
-        rows = [json.loads(line) for line in ended.out.splitlines()]
-        return [{k: v for k, v in row.items() if k != "timings_ms"} for row in rows]
+        return ended.out
 
     def _old_copy(self) -> None:
         self._from("new", NEW)()
