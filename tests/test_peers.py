@@ -1,0 +1,59 @@
+"""The comparison with the peers still runs: Wenyuan and the bare libraries over a few passages."""
+
+import json
+from pathlib import Path
+
+from benchmarks.peers import main, prepare
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def sources(folder: Path) -> tuple[Path, Path]:
+    towns = "甲乙丙丁戊己庚辛壬癸"
+    questions = [
+        {
+            "paragraph_id": town,
+            "context": f"{town}镇的桥建于一九{number}二年。",
+            "question": f"{town}镇的桥建于哪一年？",
+        }
+        for number, town in enumerate(towns)
+    ]
+    news = [{"text": f"第{number}期简报：天气晴朗，交通顺畅。"} for number in range(200)]
+    return write(folder / "news.jsonl", news), write(folder / "questions.jsonl", questions)
+
+
+def test_the_paragraphs_come_first_and_news_fills_up_to_the_number_of_passages(
+    tmp_path: Path,
+) -> None:
+    articles, questions = sources(tmp_path)
+    assert prepare(articles, questions, 12, 10, tmp_path / "out") == 12
+    lines = (tmp_path / "out" / "passages.jsonl").read_text(encoding="utf-8").splitlines()
+    owners = [json.loads(line)["paragraph"] for line in lines]
+    assert owners == [*"甲乙丙丁戊己庚辛壬癸", None, None]
+
+
+def test_wenyuan_and_the_floor_both_find_the_paragraph_of_every_question(tmp_path: Path) -> None:
+    articles, questions = sources(tmp_path)
+    main(
+        [
+            "--articles",
+            str(articles),
+            "--questions",
+            str(questions),
+            "--passages",
+            "150",
+            "--systems",
+            "floor",
+            "wenyuan",
+            "--out",
+            str(tmp_path / "out"),
+        ]
+    )
+    report = json.loads((tmp_path / "out" / "peers.json").read_text(encoding="utf-8"))
+    assert report["passages"] == 150
+    for name in ("floor", "wenyuan"):
+        assert report["systems"][name]["questions"] == 10
+        assert report["systems"][name]["recall@1"] == 1.0
