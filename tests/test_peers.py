@@ -37,21 +37,9 @@ def test_the_paragraphs_come_first_and_news_fills_up_to_the_number_of_passages(
 
 def test_wenyuan_and_the_floor_both_find_the_paragraph_of_every_question(tmp_path: Path) -> None:
     articles, questions = sources(tmp_path)
-    main(
-        [
-            "--articles",
-            str(articles),
-            "--questions",
-            str(questions),
-            "--passages",
-            "150",
-            "--systems",
-            "floor",
-            "wenyuan",
-            "--out",
-            str(tmp_path / "out"),
-        ]
-    )
+    files = ["--articles", str(articles), "--questions", str(questions)]
+    rest = ["--passages", "150", "--systems", "floor", "wenyuan", "--out", str(tmp_path / "out")]
+    main([*files, *rest])
     report = json.loads((tmp_path / "out" / "peers.json").read_text(encoding="utf-8"))
     assert report["passages"] == 150
     for name in ("floor", "wenyuan"):
