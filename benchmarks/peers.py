@@ -46,7 +46,7 @@ def prepare(articles: Path, questions: Path, passages: int, asked: int, out: Pat
     The paragraphs of the questions come first, then news until `passages` are full.
     """
     out.mkdir(parents=True, exist_ok=True)
-    chosen = list(rows(questions))[:asked]
+    chosen = [row for row in rows(questions) if row["question"].strip()][:asked]
     paragraphs = {row["paragraph_id"]: row["context"] for row in chosen}
     news = ((None, row["text"]) for row in rows(articles))
     count = 0

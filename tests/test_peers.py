@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.peers import main, prepare
+from benchmarks.peers import main, prepare, table
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> Path:
@@ -45,3 +45,9 @@ def test_wenyuan_and_the_floor_both_find_the_paragraph_of_every_question(tmp_pat
     for name in ("floor", "wenyuan"):
         assert report["systems"][name]["questions"] == 10
         assert report["systems"][name]["recall@1"] == 1.0
+
+
+def test_the_readme_shows_the_table_of_the_committed_figures() -> None:
+    folder = Path(__file__).parents[1] / "benchmarks"
+    report = json.loads((folder / "peers.json").read_text(encoding="utf-8"))
+    assert table(report["systems"]) in (folder / "README.md").read_text(encoding="utf-8")
