@@ -353,6 +353,8 @@ def load_settings(path: Path | None = None) -> Settings:
             f"{_toml_in_use}: not readable as TOML ({error}); mend that line",
             f"{_toml_in_use}：不是有效的 TOML（{error}），请改正",
         ) from None
+    finally:
+        _toml_in_use = CONFIG_FILE  # settings made without `load_settings` don't read that file
 
 
 def setting_names() -> Iterator[tuple[str, object, str]]:
