@@ -20,8 +20,8 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -92,6 +92,8 @@ class Generations:
         """The folder of the generation in use. Raises NoIndexError, DamagedIndexError."""
         try:
             name, _ = self._read_pointer()
+            path = self.folder / name
+            found = "/" not in name and path.is_dir()
         except FileNotFoundError:
             raise NoIndexError(
                 f"{self.root}: there is no index here; build one with: rag index",
@@ -99,10 +101,19 @@ class Generations:
             ) from None
         except (OSError, ValueError):
             raise damaged(self.pointer, "not readable", "无法读取") from None
-        path = self.folder / name
-        if "/" in name or not path.is_dir():
+        if not found:
             raise damaged(self.pointer, "names no generation", "所指的版本不存在")
         return path
+
+    def named(self) -> str | None:
+        """The generation that CURRENT names, there or not; None where it names none.
+
+        Raises OSError when CURRENT can't be read: what it names must not be taken for unused.
+        """
+        try:
+            return self._read_pointer()[0]
+        except (FileNotFoundError, ValueError):
+            return None
 
     def _read_pointer(self) -> tuple[str, str]:
         """Name and manifest hash. Raises OSError, ValueError."""
@@ -177,25 +188,31 @@ class Generations:
             fsync(file)
         fsync(path)
         fsync(self.folder)
-        try:
-            previous = self._read_pointer()[0]
-        except (OSError, ValueError):
-            previous = ""
+        previous = self.named()
         draft = self.pointer.with_suffix(".new")
         draft.write_text(f"{path.name}\n{sha256}\n", encoding="ascii")
         fsync(draft)
         draft.replace(self.pointer)
-        fsync(self.root)
-        self.clear(keep={path.name, previous})
+        try:
+            fsync(self.root)
+        except OSError as error:
+            raise StorageError(
+                f"{self.root}: the new index is in use, but the disk didn't confirm it "
+                f"({error.strerror}) and a power cut may bring the old one back; check that disk",
+                f"{self.root}：新索引已启用，但磁盘未确认写入（{error.strerror}），"
+                "断电后可能恢复为旧索引，请检查该磁盘",
+            ) from error
+        with suppress(OSError):  # the next update clears away what this one can't
+            self.clear(keep={path.name, previous})
 
     def published(self, path: Path) -> bool:
-        """Whether `path` is the generation in use."""
+        """Whether `path` is the generation in use, or may be: CURRENT can't be read."""
         try:
-            return self._read_pointer()[0] == path.name
-        except (OSError, ValueError):
-            return False
+            return self.named() == path.name
+        except OSError:
+            return True
 
-    def clear(self, keep: set[str]) -> None:
+    def clear(self, keep: Collection[str | None]) -> None:
         """Remove every generation but those named, such as what a killed build left behind."""
         for path in self.folder.iterdir():
             if path.name not in keep:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rag.errors import DamagedIndexError, IncompatibleIndexError, IndexUnusableError
+from rag.errors import DamagedIndexError, IncompatibleIndexError
 from rag.protocols import (
     Candidates,
     FileRecord,
@@ -250,9 +250,8 @@ class LocalBackend:
         """
         with self._generations.writing():
             base = None if rebuild else self._base()
-            keep = {path.name for path in [self._kept()] if path is not None}
             with storage_errors(self._generations.root):
-                self._generations.clear(keep)
+                self._generations.clear(keep={self._generations.named()})
                 writer = self._begin(base)
             try:
                 yield writer
@@ -267,12 +266,6 @@ class LocalBackend:
         except BaseException:  # a disk that is full already isn't left fuller
             shutil.rmtree(path, ignore_errors=True)
             raise
-
-    def _kept(self) -> Path | None:
-        try:
-            return self._generations.current()
-        except IndexUnusableError:
-            return None
 
     def _base(self) -> tuple[Path, Manifest] | None:
         if not self._generations.pointer.exists():

@@ -39,7 +39,9 @@ def save_index(index: faiss.IndexIDMap2, path: Path) -> None:
         faiss.downcast_index(index.index), faiss.IndexFlat
     ):
         index = _as_float16(index)
-    faiss.write_index(index, str(path))
+    # FAISS's own file writing passes over a write that fails at the end; Python's doesn't.
+    with path.open("wb") as file:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
 
 
 def add(index: faiss.IndexIDMap2, keys: Sequence[int], vectors: Vectors) -> None:
