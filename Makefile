@@ -53,13 +53,15 @@ format: $(DEV_STAMP)
 bench: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.core --articles $(NEWS) $(if $(QUESTIONS),--questions $(QUESTIONS))
 
-# Kills and hostile input at length (hours): ROUNDS kills of builds and of restores, EXAMPLES inputs
-# for each test of tests/fuzz.
+# At length (hours): ROUNDS kills of builds and of restores, a fault at every file operation, ROUNDS
+# damaged places, EXAMPLES inputs for each test of tests/fuzz.
 ROUNDS ?= 1000
 EXAMPLES ?= 100000
 torture: $(DEV_STAMP)
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS)
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS) --restore
+	$(BIN)/python -m tests.faults.disk
+	$(BIN)/python -m tests.faults.damage --places $(ROUNDS)
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
 
 clean:
