@@ -13,10 +13,13 @@ from rag.errors import IndexBusyError, NoIndexError
 from rag.protocols import StoreBackend, StoreStats
 from rag.stores import LocalBackend
 from rag.types import Document
+from tests.stores.filling import Compacting, CompactingInTurn
 from tests.support import EMBEDDER, RECIPE, article, indexed
 
 BACKENDS: dict[str, Callable[[Path], StoreBackend]] = {
-    "local": lambda path: LocalBackend(path / "index", RECIPE)
+    "local": lambda path: LocalBackend(path / "index", RECIPE),
+    "local, all in the base": lambda path: Compacting(path / "index", RECIPE),
+    "local, with a base": lambda path: CompactingInTurn(path / "index", RECIPE),
 }
 POSTS = article("龙泉驿区设立200余个党员先锋岗。", title="先锋岗", source="docs/a.md")
 LOANS = article("邛崃发放惠蓉贷26.54亿元。", title="惠蓉贷", source="docs/b.md")

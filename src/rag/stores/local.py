@@ -336,23 +336,35 @@ class LocalBackend:
         minutes. Raises IndexBusyError, StorageError, DamagedIndexError and leaves the old state
         in use when it does.
         """
+        if not self._due():  # without the lock: nobody is kept from writing for nothing
+            return False
         with self._generations.writing():
-            before = self._before()
-            if before is None or not is_due(before.manifest):
+            current = self._current()
+            if current is None:
                 return False
+            before, manifest = current
             starting()
-            verify_files(before.path, before.manifest)
+            verify_files(before, manifest)
             with storage_errors(self._generations.root):
-                self._generations.clear(keep={before.path.name})
+                self._generations.clear(keep={before.name})
                 path = self._generations.begin()
                 try:
-                    self._generations.publish(path, compacted(before.path, before.manifest, path))
+                    self._generations.publish(path, compacted(before, manifest, path))
                 finally:
                     if not self._generations.published(path):
                         shutil.rmtree(path, ignore_errors=True)
         return True
 
+    def _due(self) -> bool:
+        current = self._current()
+        return current is not None and is_due(current[1])
+
     def _before(self) -> _Before | None:
+        current = self._current()
+        return None if current is None else _Before(*current, check(*current))
+
+    def _current(self) -> tuple[Path, Manifest] | None:
+        """The generation that can be built upon, if there is one. Raises DamagedIndexError."""
         if not self._generations.pointer.exists():
             return None
         path = self._generations.current()
@@ -362,4 +374,4 @@ class LocalBackend:
             return None
         if manifest.recipe != self._recipe:
             return None
-        return _Before(path, manifest, check(path, manifest))
+        return path, manifest

@@ -22,6 +22,7 @@ FLOAT16_FROM = 50_000
 # neighbourhood hold PROBED of them. Measured with questions: see benchmarks/README.md, "Growth".
 LISTS_FROM = 200_000
 PROBED = 1 / 8
+PER_LIST = 512
 _TRAINING = 64  # vectors a list, for k-means
 _STEP = 65_536  # vectors in memory at once: 64 MB at 256 dimensions
 _SEED = 1
@@ -138,12 +139,13 @@ def build_base(
 def _empty_base(dimensions: int, total: int) -> Index:
     if total < LISTS_FROM:
         return new_index(dimensions, "SQfp16")
-    lists = 2 ** round(np.log2(total / 512))
+    lists = max(1, 2 ** round(np.log2(total / PER_LIST)))
     index = _faiss.index_factory(dimensions, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
     # The vectors themselves, not what is left of them beside their list's centre: nothing is lost
     # when they are sorted into other lists one day.
     index.by_residual = False
     index.cp.seed = _SEED
+    index.cp.min_points_per_centroid = 1  # FAISS warns on standard error of fewer than 39
     return index
 
 

@@ -81,7 +81,7 @@ def verify_files(path: Path, manifest: Manifest, names: Iterable[str] | None = N
     for name in manifest.files if names is None else names:
         try:
             with (path / name).open("rb") as file:
-                same = described(file) == manifest.files[name]
+                same = described(file).sha256 == manifest.files[name].sha256
         except OSError:
             raise _unreadable(path / name) from None
         if not same:
@@ -107,7 +107,7 @@ def check(path: Path, manifest: Manifest) -> list[str]:
     rest = []
     for name in order:
         left -= files[name].size
-        if left >= 0:
+        if left >= 0 or files[name].size <= HEAD:
             verify_files(path, manifest, [name])
         else:
             rest.append(name)
