@@ -172,6 +172,12 @@ def _read(index: Index, keys: Keys) -> Iterator[tuple[Keys, Vectors]]:
         yield some, index.reconstruct_batch(some)
 
 
+def read_all(path: Path) -> Iterator[tuple[Keys, Vectors]]:
+    """Every vector of a file with its key, some at a time."""
+    index = open_index(path, mapped=True)
+    return _read(index, _keys(index)) if index.ntotal else iter(())
+
+
 def _sample(parts: Sequence[Index], kept: Sequence[Keys], count: int) -> Vectors:
     """Vectors of about `count` keys, spread evenly."""
     step = max(1, sum(map(len, kept)) // count)
