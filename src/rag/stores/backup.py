@@ -27,7 +27,7 @@ from rag.stores.generations import (
     damaged,
     storage_errors,
 )
-from rag.stores.local import LocalStore
+from rag.stores.reader import LocalStore
 from rag.stores.verification import verify_files
 
 _ATTEMPTS = 5

@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from rag.types import Chunk, Document, DocumentInfo, Heading, Page
 # The last two say what no longer holds of the base. `hidden` has the number of a document that is
 # gone, and the negative number of one whose row is in the recent part now, its chunks where they
 # were; `replaced` has the files that are gone or were read anew.
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE {part}.documents (
     key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, source TEXT NOT NULL,
     date TEXT, author TEXT, publisher TEXT, url TEXT,
@@ -40,7 +38,7 @@ CREATE TABLE {part}.hidden (document INTEGER PRIMARY KEY);
 CREATE TABLE {part}.replaced (source TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 # Unqualified names are these views; `main` is the recent part.
-_VIEWS = """
+VIEWS = """
 CREATE TEMP VIEW documents AS SELECT * FROM main.documents UNION ALL
     SELECT * FROM base.documents WHERE key NOT IN main.hidden AND -key NOT IN main.hidden;
 CREATE TEMP VIEW names AS SELECT key, title, source FROM main.documents UNION ALL
@@ -55,14 +53,12 @@ CREATE TEMP VIEW origins AS SELECT * FROM main.origins UNION ALL
     SELECT * FROM base.origins WHERE source NOT IN main.replaced
     AND document NOT IN main.hidden;
 """
-_TABLES = ("documents", "chunks", "files", "origins")
-_UNCHANGING = "?mode=ro&immutable=1"
+UNCHANGING = "?mode=ro&immutable=1"
 _INFO = "d.id, d.title, d.source, d.date, d.author, d.publisher, d.url"
 # A document's chunks are all in one part. SQLite would read a whole view to count some of its rows.
 _CHUNKS = " + ".join(
     f"(SELECT COUNT(*) FROM {part}.chunks c WHERE c.document = d.key)" for part in ("main", "base")
 )
-
 _NAMED = "WHERE d.title LIKE ? ESCAPE '!' OR d.source LIKE ? ESCAPE '!'"
 # Counted over the columns in question: over `documents` every text would be read.
 _COUNTED = f"SELECT COUNT(*) FROM names d {_NAMED}"
@@ -72,7 +68,7 @@ _COUNT = (
 )
 
 
-def _connect(path: Path, base: Path | None, *, options: str = "") -> sqlite3.Connection:
+def connect(path: Path, base: Path | None, *, options: str = "") -> sqlite3.Connection:
     """A connection to a recent part with its base and the views over both."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}{options}", uri=True, check_same_thread=False,
@@ -81,9 +77,9 @@ def _connect(path: Path, base: Path | None, *, options: str = "") -> sqlite3.Con
     try:
         if base is None:
             connection.execute("ATTACH ':memory:' AS base")
-            connection.executescript(_SCHEMA.format(part="base"))
+            connection.executescript(SCHEMA.format(part="base"))
         else:
-            connection.execute("ATTACH ? AS base", (f"{base.absolute().as_uri()}{_UNCHANGING}",))
+            connection.execute("ATTACH ? AS base", (f"{base.absolute().as_uri()}{UNCHANGING}",))
     except BaseException:
         connection.close()
         raise
@@ -94,8 +90,8 @@ class CatalogueReader:
     """Reads a catalogue that nobody changes; safe in several threads."""
 
     def __init__(self, path: Path, base: Path | None) -> None:
-        self._connection = _connect(path, base, options=_UNCHANGING)
-        self._connection.executescript(_VIEWS)
+        self._connection = connect(path, base, options=UNCHANGING)
+        self._connection.executescript(VIEWS)
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -133,7 +129,7 @@ class CatalogueReader:
     def removed(self) -> list[int]:
         """The keys of the base's chunks that are gone."""
         with self._lock:
-            return _removed(self._connection)
+            return removed_chunks(self._connection)
 
     def document(self, document_id: str) -> Document | None:
         """The whole document; None when there is none with this id."""
@@ -182,148 +178,7 @@ class CatalogueReader:
 
     def files(self) -> dict[str, FileRecord]:
         with self._lock:
-            return _files(self._connection)
-
-
-class CatalogueWriter:
-    """Changes a catalogue that no reader has open yet."""
-
-    def __init__(self, path: Path, base: Path | None, *, next_key: int) -> None:
-        new = not path.exists()
-        self._connection = _connect(path, base)
-        # The generation isn't published before everything is flushed, so a crash can't hurt it.
-        self._connection.execute("PRAGMA main.journal_mode = OFF")
-        self._connection.execute("PRAGMA main.synchronous = OFF")
-        if new:
-            self._connection.executescript(_SCHEMA.format(part="main"))
-        self._connection.executescript(_VIEWS)
-        self._connection.execute("BEGIN")
-        self.next_key = next_key
-        self._now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._closed = False
-
-    def close(self) -> None:
-        """Write what is open and close; harmless when it was closed before."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self._connection.execute("COMMIT")
-        finally:
-            self._connection.close()
-
-    def files(self) -> dict[str, FileRecord]:
-        return _files(self._connection)
-
-    def count_removed(self) -> int:
-        """How many of the base's chunks are gone."""
-        return len(_removed(self._connection))
-
-    def put_file(self, source: str, sha256: str) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO main.files VALUES (?, ?)", (source, sha256)
-        )
-
-    def key_of(self, document_id: str) -> int | None:
-        """The number of a document; None when there is none with this id."""
-        row = self._connection.execute(
-            "SELECT key FROM documents WHERE id = ?", (document_id,)
-        ).fetchone()
-        return None if row is None else int(row[0])
-
-    def add_origin(self, source: str, document: int) -> None:
-        """Note that `source` carries this document."""
-        self._connection.execute(
-            "INSERT INTO main.origins SELECT ?1, ?2 WHERE NOT EXISTS "
-            "(SELECT 1 FROM origins WHERE source = ?1 AND document = ?2)",
-            (source, document),
-        )
-
-    def add(self, document: Document, chunks: Sequence[Chunk], source: str) -> tuple[int, range]:
-        """Store a new document; its number and the keys of its chunks."""
-        info = document.info
-        key = self.next_key
-        chunk_keys = range(key + 1, key + 1 + len(chunks))
-        self.next_key = key + 1 + len(chunks)
-        pages = json.dumps([(page.number, page.start, page.end) for page in document.pages])
-        headings = json.dumps([(h.start, h.end, h.level) for h in document.headings])
-        self._connection.execute(
-            "INSERT INTO main.documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                key, info.id, info.title, info.source, info.date, info.author, info.publisher,
-                info.url, document.text, pages, headings, self._now,
-            ),
-        )  # fmt: skip
-        self._connection.executemany(
-            "INSERT INTO main.chunks VALUES (?,?,?,?,?,?,?)",
-            [
-                (chunk_key, key, chunk.id, chunk.start, chunk.end, chunk.context, chunk.page)
-                for chunk_key, chunk in zip(chunk_keys, chunks, strict=True)
-            ],
-        )
-        self.add_origin(source, key)
-        return key, chunk_keys
-
-    def remove_file(self, source: str) -> list[int]:
-        """Forget a file; the numbers of the documents that no other file carries."""
-        execute = self._connection.execute
-        carried = [row[0] for row in self._of_file(source)]
-        execute("DELETE FROM main.origins WHERE source = ?", (source,))
-        execute("DELETE FROM main.files WHERE source = ?", (source,))
-        execute("INSERT OR IGNORE INTO main.replaced VALUES (?)", (source,))
-        orphans = []
-        for document in carried:
-            other = execute(
-                "SELECT MIN(source) FROM origins WHERE document = ?", (document,)
-            ).fetchone()[0]
-            if other is None:
-                orphans.append(document)
-            else:  # the document stays and is now shown under the file that still carries it
-                self._move(document, other)
-        return orphans
-
-    def _move(self, document: int, source: str) -> None:
-        execute = self._connection.execute
-        if execute("SELECT 1 FROM main.documents WHERE key = ?", (document,)).fetchone() is None:
-            execute(
-                "INSERT INTO main.documents SELECT * FROM base.documents WHERE key = ?", (document,)
-            )
-            execute("INSERT INTO main.hidden VALUES (?)", (-document,))
-        execute("UPDATE main.documents SET source = ? WHERE key = ?", (source, document))
-
-    def _of_file(self, source: str) -> Iterable[tuple[int]]:
-        return self._connection.execute(
-            "SELECT document FROM origins WHERE source = ?", (source,)
-        ).fetchall()
-
-    def remove_document(self, document: int) -> list[int]:
-        """Delete a document; the keys its chunks had."""
-        execute = self._connection.execute
-        keys = [row[0] for row in execute("SELECT key FROM chunks WHERE document = ?", (document,))]
-        execute("DELETE FROM main.chunks WHERE document = ?", (document,))
-        execute("DELETE FROM main.origins WHERE document = ?", (document,))
-        execute("DELETE FROM main.documents WHERE key = ?", (document,))
-        execute("DELETE FROM main.hidden WHERE document = ?", (-document,))
-        execute(
-            "INSERT OR IGNORE INTO main.hidden SELECT key FROM base.documents WHERE key = ?",
-            (document,),
-        )
-        return keys
-
-
-def merge(path: Path, base: Path | None, target: Path) -> None:
-    """Write what a recent part and its base show together as one new part."""
-    with closing(_connect(path, base, options=_UNCHANGING)) as connection:
-        connection.executescript(_VIEWS)
-        connection.execute("ATTACH ? AS merged", (target.absolute().as_uri(),))
-        connection.execute("PRAGMA merged.journal_mode = OFF")
-        connection.execute("PRAGMA merged.synchronous = OFF")
-        connection.executescript(_SCHEMA.format(part="merged"))
-        connection.execute("BEGIN")
-        for table in _TABLES:  # in the order of their keys, which fills pages best
-            connection.execute(f"INSERT INTO merged.{table} SELECT * FROM {table} ORDER BY 1, 2")
-        connection.execute("CREATE INDEX merged.documents_source ON documents (source, key)")
-        connection.execute("COMMIT")
+            return files_of(self._connection)
 
 
 def _escaped(search: str) -> str:
@@ -333,7 +188,8 @@ def _escaped(search: str) -> str:
     return search
 
 
-def _removed(connection: sqlite3.Connection) -> list[int]:
+def removed_chunks(connection: sqlite3.Connection) -> list[int]:
+    """The keys of the base's chunks that are gone."""
     return [
         row[0]
         for row in connection.execute(  # CROSS JOIN: from the few to the many
@@ -342,7 +198,8 @@ def _removed(connection: sqlite3.Connection) -> list[int]:
     ]
 
 
-def _files(connection: sqlite3.Connection) -> dict[str, FileRecord]:
+def files_of(connection: sqlite3.Connection) -> dict[str, FileRecord]:
+    """The files that a catalogue knows, by source."""
     documents = dict(connection.execute("SELECT source, COUNT(*) FROM origins GROUP BY source"))
     return {
         source: FileRecord(source, sha256, documents.get(source, 0))

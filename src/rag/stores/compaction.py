@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rag.stores import catalogue, vectors
-from rag.stores.catalogue import CatalogueReader, CatalogueWriter
+from rag.stores import vectors
+from rag.stores.catalogue import CatalogueReader
+from rag.stores.catalogue_writer import CatalogueWriter, merge
 from rag.stores.generations import (
     BASE,
     DOCUMENTS,
@@ -42,7 +43,7 @@ def compacted(before: Path, manifest: Manifest, path: Path) -> Manifest:
     link_files(before / TERMS, path / TERMS)
     (path / BASE).mkdir()
     base = base_of(before, manifest, DOCUMENTS)
-    catalogue.merge(before / DOCUMENTS, base, path / BASE / DOCUMENTS)
+    merge(before / DOCUMENTS, base, path / BASE / DOCUMENTS)
     reader = CatalogueReader(before / DOCUMENTS, base)
     index = vectors.build_base(
         before / VECTORS,
