@@ -249,12 +249,14 @@ def link_files(source: Path, target: Path) -> None:
 
 @contextmanager
 def opening(path: Path) -> Iterator[None]:
-    """Translate what SQLite, tantivy and FAISS raise when a file of a generation doesn't open.
+    """Translate what SQLite, tantivy and FAISS raise when a file of a generation isn't readable.
 
     Whoever verified the files may find them gone a moment later: two updates have passed.
     """
     try:
         yield
+    except (UnicodeError, sqlite3.ProgrammingError):  # the caller's doing
+        raise
     except (OSError, sqlite3.Error, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise damaged(path, f"not readable: {reason}", f"无法读取：{reason}") from error

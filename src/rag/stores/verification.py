@@ -3,9 +3,11 @@
 FAISS, SQLite and tantivy load some damaged files without complaint; the sha256 of the manifest is
 what notices. To compute them all takes as long as to read the index, so what is checked when is:
 
-- at opening, the size of every file, the sha256 of its first HEAD bytes (there a large index of
-  vectors has its structure, which a search follows; behind it are numbers), and the sha256 of
-  whole files up to AT_OPENING bytes in sum, which is everything below some 50,000 passages;
+- at opening, the size of every file; the sha256 of the terms, since tantivy stops at some damaged
+  ones instead of saying so (half a second for a million passages); that of other whole files up to
+  AT_OPENING bytes in sum, which is everything below some 50,000 passages; and of the rest that of
+  their first HEAD bytes: there a large index of vectors has its structure, which a search follows,
+  and behind it are numbers, which can't lead astray;
 - then, by a thread of the reader, the sha256 of the rest. Until it is through (seconds for a
   gigabyte), an answer may rest on damaged bytes; from when it finds some, the reader refuses. A
   file that this process has found sound isn't read again for the next generation that links it;
@@ -25,7 +27,7 @@ from pathlib import Path
 from typing import IO
 
 from rag.errors import DamagedIndexError
-from rag.stores.generations import FileEntry, Manifest, damaged
+from rag.stores.generations import BASE, MANIFEST, TERMS, FileEntry, Manifest, damaged
 
 HEAD = 8 * 2**20
 AT_OPENING = 128 * 2**20
@@ -56,7 +58,7 @@ def describe_files(
     entries: dict[str, FileEntry] = {}
     for file in sorted(p for p in path.rglob("*") if p.is_file()):
         name = file.relative_to(path).as_posix()
-        if name == "manifest.json" or file.name.endswith(".lock"):
+        if name == MANIFEST or file.name.endswith(".lock"):
             continue
         if base is not None and name in known and _linked(file, base / name):
             entries[name] = known[name]
@@ -101,18 +103,30 @@ def check(path: Path, manifest: Manifest) -> list[str]:
             raise _unreadable(path / name) from None
         if size != entry.size:
             raise _changed(path / name)
-    # The base last: no update reads it, a search reads little of it.
-    order = sorted(files, key=lambda name: (name.startswith("base/"), files[name].size))
+    read = {name for name in files if name.startswith(f"{TERMS}/")}
     left = AT_OPENING
-    rest = []
-    for name in order:
+    # The base last: no update reads it, a search reads little of it.
+    for name in sorted(
+        files.keys() - read, key=lambda n: (n.startswith(f"{BASE}/"), files[n].size)
+    ):
         left -= files[name].size
         if left >= 0 or files[name].size <= HEAD:
-            verify_files(path, manifest, [name])
+            read.add(name)
         else:
-            rest.append(name)
             _verify_head(path / name, files[name])
-    return rest
+    for name in sorted(read):
+        _verify_once(path, manifest, name)
+    return sorted(files.keys() - read)
+
+
+def _verify_once(path: Path, manifest: Manifest, name: str) -> None:
+    """Verify a file, but a large one that this process has found sound isn't read again."""
+    entry = manifest.files[name]
+    if entry.size <= HEAD:
+        verify_files(path, manifest, [name])
+    elif (identity := _identity((path / name).stat(), entry)) not in _sound:
+        verify_files(path, manifest, [name])
+        _sound.add(identity)
 
 
 def _verify_head(file: Path, entry: FileEntry) -> None:
@@ -142,7 +156,7 @@ class Verification:
                     file = opening.enter_context((path / name).open("rb"))
                 except OSError:
                     raise _unreadable(path / name) from None
-                if _identity(file, manifest.files[name]) not in _sound:
+                if _identity(os.fstat(file.fileno()), manifest.files[name]) not in _sound:
                     files.append((name, file, manifest.files[name]))
             kept = opening.pop_all()
         if files:
@@ -175,7 +189,7 @@ class Verification:
                     break
                 if self._stopped.is_set():
                     break
-                _sound.add(_identity(file, entry))
+                _sound.add(_identity(os.fstat(file.fileno()), entry))
         self._done.set()
 
     def _same(self, file: IO[bytes], entry: FileEntry) -> bool:
@@ -190,8 +204,7 @@ class Verification:
         return digest.hexdigest() == entry.sha256
 
 
-def _identity(file: IO[bytes], entry: FileEntry) -> _Identity:
-    stat = os.fstat(file.fileno())
+def _identity(stat: os.stat_result, entry: FileEntry) -> _Identity:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, entry.sha256
 
 
