@@ -283,6 +283,16 @@ def test_damage_deep_in_a_large_file_is_found_after_opening(
 
 
 @pytest.mark.usefixtures("partial")
+def test_damage_anywhere_in_the_terms_is_found_at_opening(large: LocalBackend, root: Path) -> None:
+    for file in (generation(root) / "terms").glob("*.idx"):
+        damage(file, -1)
+        with pytest.raises(DamagedIndexError, match=file.name):
+            large.open()
+        damage(file, -1)
+    large.open().verify()
+
+
+@pytest.mark.usefixtures("partial")
 @pytest.mark.parametrize("name", ["base/vectors.faiss", "base/documents.sqlite"])
 def test_damage_at_the_start_or_another_size_is_found_at_opening(root: Path, name: str) -> None:
     backend = Compacting(root, RECIPE)
