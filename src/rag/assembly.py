@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from rag.answering import (
     AnswerGenerator,
     CitationGate,
+    Confidence,
     EvidenceFinder,
     ExtractiveGenerator,
     GeneratorContext,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from rag.indexing import Indexer
 
 READER = "wenyuan-reader-zh"
+CONFIDENCE = "confidence/weights.json"
 
 
 @lru_cache(maxsize=1)
@@ -206,24 +208,38 @@ def _assistant(
     settings: Settings, embedder: Embedder, backend: LocalBackend, writer: Writer
 ) -> Assistant:
     store = backend.open()
-    retrieval = settings.retrieval
-    analyser = QuestionAnalyser(
-        segment, store.document_frequencies, store.stats().chunks, place_list()
-    )
+    analyser = analyser_of(store)
     return Assistant(
         store=store,
         retriever=retriever_of(settings, embedder, store),
         analyser=analyser,
         rewriter=writer.rewriter(Rewriter(analyser)),
-        judge=Judge(
-            EvidenceFinder(embedder, segment, place_list()),
-            store.document,
-            threshold=settings.answering.threshold,
-            reading=reading_of(settings),
-        ),
+        judge=judge_of(settings, embedder, store),
         generator=writer.generator,
-        top_k=retrieval.top_k,
+        top_k=settings.retrieval.top_k,
     )
+
+
+def analyser_of(store: LocalStore) -> QuestionAnalyser:
+    """What weighs a question's words by how rare they are in these articles."""
+    return QuestionAnalyser(segment, store.document_frequencies, store.stats().chunks, place_list())
+
+
+def judge_of(settings: Settings, embedder: Embedder, store: LocalStore) -> Judge:
+    """What decides whether these articles answer a question. Raises ModelError."""
+    return Judge(
+        EvidenceFinder(embedder, segment, place_list()),
+        store.document,
+        confidence=bundled_confidence(),
+        threshold=settings.answering.threshold,
+        reading=reading_of(settings),
+    )
+
+
+@lru_cache(maxsize=1)
+def bundled_confidence() -> Confidence:
+    """The weights of the package. Raises ModelError."""
+    return Confidence.from_file(Path(__file__).parent / "models" / CONFIDENCE)
 
 
 def reading_of(settings: Settings) -> Reading | None:

@@ -153,8 +153,13 @@ class AnsweringSettings(_Section):
     """When to answer and when to decline."""
 
     threshold: Annotated[
-        float, Field(ge=0, le=1, description="confidence below which the answer is declined")
-    ] = 0.4
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="probability of being right below which the answer is declined",
+        ),
+    ] = 0.2
     reader: Annotated[
         str,
         Field(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import base64
+import time
 
 import pytest
 from starlette.datastructures import Headers

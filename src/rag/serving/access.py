@@ -59,6 +59,7 @@ class Refusal:
     zh: str
     retry_after: int | None = None
 
+
 NO_KEY = Refusal(
     401, "key_required",
     "this service asks for a key; send it as Authorization: Bearer KEY",
@@ -196,7 +197,6 @@ class Access:
                     seconds,
                 )  # fmt: skip
         return None
-
 
     def _notice_clock(self) -> None:
         """Forget what was counted when the clock was set back: it would count until then again."""

@@ -41,7 +41,8 @@ def save_index(index: faiss.IndexIDMap2, path: Path) -> None:
         index = _as_float16(index)
     # FAISS's own file writing passes over a write that fails at the end; Python's doesn't.
     with path.open("wb") as file:
-        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
+        writer = faiss.PyCallbackIOWriter(file.write)  # type: ignore[attr-defined]  # not in its hints
+        faiss.write_index(index, writer)
 
 
 def add(index: faiss.IndexIDMap2, keys: Sequence[int], vectors: Vectors) -> None:
