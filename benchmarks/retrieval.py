@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.data import rows
-from rag.assembly import backend_of, embedder_of, indexer_of
+from rag.assembly import backend_of, bundled_lexicon, embedder_of, indexer_of
 from rag.config import IndexSettings, Settings
 from rag.protocols import Embedder, PassageStore
 from rag.retrieval import HybridRetriever
@@ -55,6 +55,7 @@ def recall(
         candidates=default.candidates,
         dense_weight=default.dense_weight if weight is None else weight,
         adaptive=weight is None,
+        lexicon=bundled_lexicon(),
     )
     ranks = []
     for question, wanted in asked:

@@ -35,7 +35,7 @@ from rag.config import GeneratorSettings, Settings
 from rag.embedders import AUTO, bundled_model_path, open_embedder
 from rag.errors import ConfigError, RagError
 from rag.protocols import Embedder, Reader, Reranker, StoreWriter
-from rag.retrieval import HybridRetriever
+from rag.retrieval import HybridRetriever, Lexicon
 from rag.stores import LocalBackend, LocalStore, Recipe
 from rag.text import ANALYSER_VERSION, Span
 
@@ -278,7 +278,15 @@ def retriever_of(settings: Settings, embedder: Embedder, store: LocalStore) -> H
         adaptive=retrieval.adaptive,
         reranker=reranker_of(settings),
         rerank_top=retrieval.rerank_top,
+        # Other models have learnt more English than a list of words.
+        lexicon=bundled_lexicon() if settings.embedding.model == "default" else None,
     )
+
+
+@lru_cache(maxsize=1)
+def bundled_lexicon() -> Lexicon:
+    """The package's English-Chinese lexicon, read once, at the first question that needs it."""
+    return Lexicon(Path(__file__).parent / "models" / "wenyuan-lexicon-en-zh" / "lexicon.tsv")
 
 
 def reranker_of(settings: Settings) -> Reranker | None:
