@@ -31,7 +31,6 @@ from rag.assembly import backend_of, embedder_of, indexer_of, place_list, readin
 from rag.config import AnsweringSettings, IndexSettings, Settings
 from rag.evaluation.reading import exact_match, f1
 from rag.retrieval import HybridRetriever
-from rag.stores import LocalStore
 from rag.training.reader_data import Part, split_of
 from rag.types import Hit
 
@@ -44,7 +43,7 @@ class Bench:
 
     def __init__(self, settings: Settings) -> None:
         embedder = embedder_of(settings)
-        self.store: LocalStore = backend_of(settings, embedder).open()
+        self.store = backend_of(settings, embedder).open()
         retrieval = settings.retrieval
         self.retriever = HybridRetriever(
             self.store, embedder, candidates=retrieval.candidates,
