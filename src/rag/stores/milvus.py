@@ -143,19 +143,16 @@ class MilvusStore:
     def passages(self, keys: Sequence[int]) -> Mapping[int, tuple[Chunk, DocumentInfo]]:
         if not keys:
             return {}
-        rows = self._server.query(
-            self._build.name, f"{among('key', keys)} and {self._alive}",
-            ("key", "document", "body"),
-        )  # fmt: skip
-        if not rows:
-            return {}
-        owners = sorted({int(row["document"]) for row in rows})
-        found = self._records("info", among("number", owners), "number", "body")
-        infos = {row["number"]: entry_of(row).info for row in found}
+        condition = f"{among('key', keys)} and {self._alive}"
+        rows = self._server.query(self._build.name, condition, ("key", "body"))
+        chunks = {int(row["key"]): chunk_of(row) for row in rows}
+        names = sorted({digest(chunk.document_id) for chunk in chunks.values()})
+        found = self._records("info", among("name", names), "number", "body") if names else []
+        infos = {entry.info.id: entry.info for entry in map(entry_of, found)}
         return {
-            int(row["key"]): (chunk_of(row), infos[row["document"]])
-            for row in rows
-            if row["document"] in infos
+            key: (chunk, infos[chunk.document_id])
+            for key, chunk in chunks.items()
+            if chunk.document_id in infos
         }
 
     def document(self, document_id: str) -> Document | None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from rag.errors import ConfigError, IndexUnusableError, RagError, StorageError
 
@@ -27,6 +26,8 @@ OLDEST = (2, 3)
 _BM25_FROM = (2, 5)
 _PAGE = 1000
 _READER_S = 2.0
+_CONNECT_S = 10.0
+_PAUSE_S = 2.0
 _ONCE = ("create_collection", "create_alias")  # these aren't the same when repeated
 Row = dict[str, Any]
 Reply = Any  # each method has its own
@@ -46,6 +47,10 @@ class _AwayError(IndexUnusableError):
     """Nothing answers there, or not in time."""
 
 
+class _ReleasedError(IndexUnusableError):
+    """The collection isn't in the server's memory: it started anew, or someone released it."""
+
+
 class Server:
     """Calls of one server.
 
@@ -59,25 +64,21 @@ class Server:
         *,
         failure: type[RagError] = IndexUnusableError,
         patience_s: float = _READER_S,
-        client: MilvusClient | None = None,
+        other: Server | None = None,
     ) -> None:
         self.address = address
         self._failure = failure
         self._patience_s = patience_s
-        self._given = client
+        self._other = other
 
     def for_writing(self) -> Server:
         """The same connection, with more patience; its calls raise StorageError."""
-        return Server(
-            self.address,
-            failure=StorageError,
-            patience_s=self.address.timeout_s,
-            client=self._client,
-        )
+        patience_s = self.address.timeout_s
+        return Server(self.address, failure=StorageError, patience_s=patience_s, other=self)
 
     @cached_property
     def _client(self) -> MilvusClient:
-        return self._given or self._connect()
+        return self._connect() if self._other is None else self._other._client
 
     def _connect(self) -> MilvusClient:
         try:
@@ -96,13 +97,12 @@ class Server:
                 f"store.ca_file={self.address.ca_file!r}：没有这个文件，请改正路径",
             )
         tls = {"server_pem_path": self.address.ca_file} if self.address.ca_file else {}
-        if tls:  # the name that the certificate must carry; pymilvus assumes "localhost"
-            tls["server_name"] = urlsplit(self.address.uri).hostname or ""
         with self._translated():
             client = MilvusClient(
                 self.address.uri,
                 token=self.address.token,
-                timeout=min(self.address.timeout_s, 10.0),
+                timeout=min(self.address.timeout_s, _CONNECT_S),
+                dedicated=True,  # else one with another certificate file may be shared
                 **tls,
             )
         self._refuse_too_old(client)
@@ -140,18 +140,25 @@ class Server:
 
         Raises `failure`, and ConfigError for what only a setting can mend.
         """
-        client = self._client
         end = time.monotonic() + (0 if method in _ONCE else self._patience_s)
         pause = 0.05
         while True:
             try:
-                with self._translated():
-                    return getattr(client, method)(*args, timeout=self.address.timeout_s, **options)
+                return self._once(method, *args, **options)
+            except _ReleasedError as error:
+                if time.monotonic() > end:
+                    raise self._failure(error.en, error.zh) from error
+                self._once("load_collection", *args[:1])
             except _AwayError as error:
                 if time.monotonic() + pause > end:
                     raise self._failure(error.en, error.zh) from error
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
+                time.sleep(pause)
+                pause = min(2 * pause, _PAUSE_S)
+
+    def _once(self, method: str, *args: object, **options: object) -> Reply:
+        client = self._client
+        with self._translated():
+            return getattr(client, method)(*args, timeout=self.address.timeout_s, **options)
 
     def query(
         self,
@@ -201,7 +208,8 @@ class Server:
             raise self._explained(error) from error
 
     def _explained(self, error: Exception) -> RagError:
-        said = " ".join(f"{getattr(error, 'code', '')} {error}".split())
+        # Of a connection that fails, only the cause tells why.
+        said = " ".join(f"{getattr(error, 'code', '')} {error} {error.__cause__ or ''}".split())
         uri = self.address.uri
         for pattern, en, zh in _CURES:
             if re.search(pattern, said, re.IGNORECASE):
@@ -211,8 +219,9 @@ class Server:
                 f"{uri}: the Milvus server doesn't answer; start it, or mend store.uri",
                 f"{uri}：Milvus 服务没有应答，请启动该服务，或改正 store.uri",
             )
-        reason = re.sub(r"<.*?message=|\)>|>", "", said)[:200]
-        return self._failure(
+        reason = re.sub(r"<.*?message=|\)>|>", "", str(error))[:200]
+        released = re.search("not loaded|released", said)
+        return (_ReleasedError if released else self._failure)(
             f"{uri}: Milvus refused ({reason}); look at its log",
             f"{uri}：Milvus 拒绝了请求（{reason}），请查看其日志",
         )

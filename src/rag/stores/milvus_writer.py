@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -65,6 +65,10 @@ class MilvusWriter:
         seen = alive(base.generation)
         rows = server.every(build.records, f'kind == "info" and {seen}', ("number", "body"))
         self._entries = {entry.info.id: entry for entry in map(entry_of, rows)}
+        self._carried: defaultdict[str, set[str]] = defaultdict(set)
+        for entry in self._entries.values():
+            for source in entry.origins:
+                self._carried[source].add(entry.info.id)
         rows = server.every(build.records, f'kind == "file" and {seen}', ("body",))
         self._files = dict(json.loads(row["body"]) for row in rows)
 
@@ -111,6 +115,8 @@ class MilvusWriter:
 
     def _put_entry(self, entry: Entry) -> None:
         self._entries[entry.info.id] = entry
+        for source in entry.origins:
+            self._carried[source].add(entry.info.id)
         self._replaced["info"].add(entry.info.id)
         self._keep(record_of(entry, self._born))
 
@@ -121,7 +127,7 @@ class MilvusWriter:
         if source not in self._files:
             return 0
         removed = 0
-        for entry in [e for e in self._entries.values() if source in e.origins]:
+        for entry in self._of(source):
             others = tuple(name for name in entry.origins if name != source)
             if others:  # it stays and is now shown under a file that still carries it
                 info = replace(entry.info, source=min(others))
@@ -130,9 +136,14 @@ class MilvusWriter:
                 self._remove(entry)
                 removed += 1
         del self._files[source]
-        self._records.pop(record("file", source, 0, self._born)["id"], None)
         self._replaced["file"].add(source)
+        self._keep(record("file", source, 0, self._born, [source, ""]) | {"died": self._born})
         return removed
+
+    def _of(self, source: str) -> list[Entry]:
+        """The articles that a file carries."""
+        entries = (self._entries.get(name) for name in sorted(self._carried.pop(source, ())))
+        return [entry for entry in entries if entry is not None and source in entry.origins]
 
     def remove_document(self, document_id: str) -> bool:
         entry = self._entries.get(document_id)
@@ -148,6 +159,7 @@ class MilvusWriter:
 
     def _flush(self) -> None:
         """End what was removed or replaced, then write what was added."""
+        self._refuse_if_overtaken()
         keys, names = list(self._gone), [digest(name) for name in self._gone.values()]
         for start in range(0, len(keys), _BATCH):
             of = among("document", keys[start : start + _BATCH])
@@ -217,6 +229,9 @@ class MilvusWriter:
         row = record("state", str(self._born), self._born, self._born)
         self._server.upsert(self._build.records, [row | {"body": state.model_dump_json()}])
         if self._publish is not None:
+            # Sealed rows are indexed; the server would wait for more of them.
+            self._server.call("flush", self._build.name)
+            self._server.call("flush", self._build.records)
             self._publish()
         self.committed = True
         return StoreStats(state.documents, state.chunks, f"{self._build.name}:{self._born}")
