@@ -55,14 +55,13 @@ class MilvusLite:
 
 
 def milvus_backend(
-    uri: str, folder: Path, *, alias: str = "", recipe: Recipe = RECIPE, **address: object
+    uri: str, folder: Path, *, alias: str, recipe: Recipe = RECIPE, **address: object
 ) -> StoreBackend:
-    """An exact index on that server; its own in each test folder, unless `alias` names one."""
+    """An exact index of that name on a server; `folder` holds the writer's lock."""
     from rag.stores.milvus import MilvusBackend
     from rag.stores.milvus_server import Address
 
-    name = alias or "t" + folder.name.replace("-", "_")
     return MilvusBackend(
         Address(uri, **address),  # type: ignore[arg-type]
-        recipe, root=folder / "index", alias=name, index="FLAT",
+        recipe, root=folder / "index", alias=alias, index="FLAT",
     )  # fmt: skip

@@ -133,7 +133,10 @@ def compare(local: PassageStore, milvus: PassageStore, embedder: Embedder, count
     for question in questions_of(local, count):
         if one.best(question) == other.best(question):
             done.same += 1
-        elif all(map(agree, one.searches(question), other.searches(question), strict=True)):
+        elif all(
+            agree(*pair)
+            for pair in zip(one.searches(question), other.searches(question), strict=True)
+        ):
             done.ties += 1
         else:
             done.different.append(question)

@@ -23,7 +23,7 @@ from rag.errors import (
     StorageError,
 )
 from rag.protocols import StoreBackend
-from rag.stores import bm25, milvus_server
+from rag.stores import bm25
 from rag.stores.milvus_rows import Build
 from rag.stores.milvus_server import Address, Server, version_number
 from rag.stores.terms import TermsReader, TermsWriter
@@ -45,8 +45,8 @@ def alias() -> str:
 
 
 @pytest.fixture
-def backend(milvus: MilvusLite, alias: str, tmp_path: Path) -> StoreBackend:
-    return milvus_backend(milvus.uri, tmp_path, alias=alias)
+def backend(milvus: str, alias: str, tmp_path: Path) -> StoreBackend:
+    return milvus_backend(milvus, tmp_path, alias=alias)
 
 
 def add(backend: StoreBackend, document: Document) -> None:
@@ -61,8 +61,8 @@ def titles(backend: StoreBackend, term: str) -> list[str]:
     return [passages[candidate.key][1].title for candidate in found]
 
 
-def builds(milvus: MilvusLite, alias: str) -> list[str]:
-    return [build.name for build in Build.known(Server(Address(milvus.uri)), alias)]
+def builds(milvus: str, alias: str) -> list[str]:
+    return [build.name for build in Build.known(Server(Address(milvus)), alias)]
 
 
 def test_scores_of_words_are_those_of_the_local_store(tmp_path: Path) -> None:
@@ -85,18 +85,6 @@ def test_scores_of_words_are_those_of_the_local_store(tmp_path: Path) -> None:
 )
 def test_lengths_are_rounded_down_as_in_a_byte(length: int, kept: int) -> None:
     assert bm25.rounded(length) == kept
-
-
-def test_a_server_without_bm25_is_searched_by_lists_of_words(
-    milvus: MilvusLite, tmp_path: Path, alias: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(milvus_server, "_BM25_FROM", (99, 0))
-    backend = milvus_backend(milvus.uri, tmp_path, alias=alias)
-    for document in (POSTS, LOANS, PARK):
-        add(backend, document)
-    assert titles(backend, "先锋") == ["先锋岗"]
-    assert sorted(titles(backend, "区")) == ["先锋岗", "园区"]
-    assert titles(backend, "不在") == []
 
 
 def test_long_articles_with_pages_and_odd_signs_come_back_whole(backend: StoreBackend) -> None:
@@ -133,7 +121,7 @@ def test_a_file_may_come_and_go_within_one_update(backend: StoreBackend) -> None
 
 
 def test_a_rebuild_moves_the_alias_and_leaves_the_build_before_to_its_readers(
-    milvus: MilvusLite, alias: str, backend: StoreBackend
+    milvus: str, alias: str, backend: StoreBackend
 ) -> None:
     add(backend, POSTS)
     old, (first,) = backend.open(), builds(milvus, alias)
@@ -170,11 +158,11 @@ _KILLED = """
 
 @pytest.mark.parametrize("rebuild", [False, True])
 def test_what_a_killed_update_wrote_is_not_seen_and_is_cleared_by_the_next(
-    milvus: MilvusLite, alias: str, backend: StoreBackend, tmp_path: Path, rebuild: bool
+    milvus: str, alias: str, backend: StoreBackend, tmp_path: Path, rebuild: bool
 ) -> None:
     add(backend, POSTS)
     program = textwrap.dedent(_KILLED).format(
-        uri=milvus.uri, folder=str(tmp_path), alias=alias, rebuild=rebuild
+        uri=milvus, folder=str(tmp_path), alias=alias, rebuild=rebuild
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
     assert done.returncode == 9
@@ -189,10 +177,10 @@ def test_what_a_killed_update_wrote_is_not_seen_and_is_cleared_by_the_next(
 
 
 def test_an_update_of_another_machine_is_noticed(
-    milvus: MilvusLite, alias: str, backend: StoreBackend, tmp_path: Path
+    milvus: str, alias: str, backend: StoreBackend, tmp_path: Path
 ) -> None:
     add(backend, POSTS)
-    other = milvus_backend(milvus.uri, tmp_path / "other", alias=alias)
+    other = milvus_backend(milvus, tmp_path / "other", alias=alias)
     with backend.update() as writer:
         put(writer, "docs/b.md", LOANS)
         with other.update() as second:
@@ -240,23 +228,21 @@ def test_a_dead_server_is_named_in_both_languages(tmp_path: Path) -> None:
 
 
 def test_another_model_asks_for_another_index(
-    milvus: MilvusLite, alias: str, backend: StoreBackend, tmp_path: Path
+    milvus: str, alias: str, backend: StoreBackend, tmp_path: Path
 ) -> None:
     add(backend, POSTS)
     recipe = RECIPE.model_copy(update={"embedder": "other", "dimensions": 8})
-    other = milvus_backend(milvus.uri, tmp_path, alias=alias, recipe=recipe)
+    other = milvus_backend(milvus, tmp_path, alias=alias, recipe=recipe)
     with pytest.raises(IncompatibleIndexError, match=r"other.*embedding\.model"):
         other.open()
     with other.update() as writer:
         assert writer.files() == {}
 
 
-def test_a_build_without_a_state_is_damaged(
-    milvus: MilvusLite, alias: str, backend: StoreBackend
-) -> None:
+def test_a_build_without_a_state_is_damaged(milvus: str, alias: str, backend: StoreBackend) -> None:
     add(backend, POSTS)
     build = Build(builds(milvus, alias)[0])
-    Server(Address(milvus.uri)).call("delete", build.records, filter='kind == "state"')
+    Server(Address(milvus)).call("delete", build.records, filter='kind == "state"')
     with pytest.raises(DamagedIndexError, match="--rebuild"):
         backend.open()
     with backend.update(rebuild=True) as writer:
@@ -265,9 +251,9 @@ def test_a_build_without_a_state_is_damaged(
 
 
 def test_a_collection_of_someone_else_is_left_alone(
-    milvus: MilvusLite, alias: str, backend: StoreBackend
+    milvus: str, alias: str, backend: StoreBackend
 ) -> None:
-    server = Server(Address(milvus.uri))
+    server = Server(Address(milvus))
     server.call("create_collection", alias, dimension=4)
     with pytest.raises(ConfigError, match=r"store\.collection"):
         backend.open()
@@ -286,13 +272,13 @@ def guarded(folder: Path, *, token: str = "", version: str = "") -> Iterator[str
     from milvus_lite.db import MilvusLite as Engine
     from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
-    class Servicer(MilvusServicer):
+    class Servicer(MilvusServicer):  # type: ignore[misc]
         def GetVersion(self, request: object, context: object) -> object:  # noqa: N802
             if not version:
                 return super().GetVersion(request, context)
             return milvus_pb2.GetVersionResponse(version=version)
 
-    class Check(grpc.ServerInterceptor):
+    class Check(grpc.ServerInterceptor):  # type: ignore[misc]
         def intercept_service(self, proceed: object, details: object) -> object:
             given = dict(details.invocation_metadata).get("authorization", "")  # type: ignore[attr-defined]
             if token and given != _basic(token):
@@ -320,7 +306,7 @@ def _basic(token: str) -> str:
     return b64encode(token.encode()).decode()
 
 
-def test_a_wrong_token_is_told_and_never_shown(milvus: MilvusLite, tmp_path: Path) -> None:
+def test_a_wrong_token_is_told_and_never_shown(milvus: str, tmp_path: Path) -> None:
     with guarded(tmp_path / "data", token="root:right") as uri:
         right = milvus_backend(uri, tmp_path, alias="tokens", token="root:right")
         add(right, POSTS)
@@ -334,7 +320,7 @@ def test_a_wrong_token_is_told_and_never_shown(milvus: MilvusLite, tmp_path: Pat
     assert "right" not in repr(Address(uri, "root:right"))
 
 
-def test_a_server_too_old_is_refused(milvus: MilvusLite, tmp_path: Path) -> None:
+def test_a_server_too_old_is_refused(milvus: str, tmp_path: Path) -> None:
     with guarded(tmp_path / "data", version="v2.2.16") as uri:
         with pytest.raises(ConfigError, match=r"2\.2\.16 is too old; 2\.5") as said:
             milvus_backend(uri, tmp_path, alias="old").open()
@@ -391,7 +377,7 @@ def test_a_tls_server_is_checked_by_the_given_certificates(tmp_path: Path) -> No
 
 
 def test_no_build_is_taken_for_an_index_before_it_is_published(
-    milvus: MilvusLite, alias: str, backend: StoreBackend
+    milvus: str, alias: str, backend: StoreBackend
 ) -> None:
     with backend.update() as writer:
         writer.start_file("docs/a.md")

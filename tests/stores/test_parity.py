@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from rag.stores import milvus_server
-from tests.stores.milvus_lite import MilvusLite
 from tests.stores.parity import agree, both, write_articles
 
 
 @pytest.mark.parametrize(("bm25", "questions"), [(True, 300), (False, 40)])
 def test_both_stores_find_the_same_five_passages(
-    milvus: MilvusLite,
+    milvus: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     bm25: bool,
@@ -22,7 +21,7 @@ def test_both_stores_find_the_same_five_passages(
     if not bm25:
         monkeypatch.setattr(milvus_server, "_BM25_FROM", (99, 0))
     paths = write_articles(tmp_path / "more", 40)
-    done = both(tmp_path, paths, milvus.uri, questions, alias=f"parity{bm25}")
+    done = both(tmp_path, paths, milvus, questions, alias=f"parity{bm25}")
     assert done.different == []
     assert done.same + done.ties == questions
     assert done.ties < questions // 10

@@ -32,7 +32,6 @@ from rag.stores import bm25
 from rag.stores.generations import Generations, Recipe
 from rag.stores.milvus_rows import (
     FORMAT,
-    PASSAGE,
     Build,
     Entry,
     State,
@@ -335,4 +334,4 @@ def name_of(build: Build, state: State) -> str:
     return f"{build.name}:{state.generation}"
 
 
-__all__ = ["PASSAGE", "MilvusBackend", "MilvusStore", "name_of"]
+__all__ = ["MilvusBackend", "MilvusStore", "name_of"]

@@ -182,6 +182,11 @@ def _add_words(schema: CollectionSchema, indexes: IndexParams, server: Server) -
                       params={"bm25_k1": bm25.K1, "bm25_b": bm25.B})  # fmt: skip
 
 
+def passage_fields(server: Server) -> tuple[str, ...]:
+    """What a passage is written again from."""
+    return PASSAGE if server.has_bm25 else (*PASSAGE, "words")
+
+
 def digest(text: str) -> str:
     """32 hexadecimal digits: what names are looked up by, so that no filter holds foreign text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -128,7 +128,7 @@ class Server:
     @property
     def lite(self) -> bool:
         """Whether it is milvus-lite, whose analysers are fewer."""
-        return "lite" in self.version
+        return self.version.startswith("milvus_lite")
 
     @property
     def has_bm25(self) -> bool:

@@ -14,7 +14,6 @@ from rag.errors import StorageError
 from rag.protocols import FileRecord, IndexedDocument, StoreStats
 from rag.stores.milvus_rows import (
     ALIVE,
-    PASSAGE,
     RECORD,
     Build,
     Entry,
@@ -23,6 +22,7 @@ from rag.stores.milvus_rows import (
     among,
     digest,
     entry_of,
+    passage_fields,
     passages_of,
     record,
     record_of,
@@ -49,6 +49,7 @@ class MilvusWriter:
         self._build = build
         self._base = base
         self._born = base.generation + 1
+        self._fields = passage_fields(server)
         self._publish = publish
         self._next_key = base.next_key
         self._chunks = base.chunks
@@ -163,7 +164,7 @@ class MilvusWriter:
         keys, names = list(self._gone), [digest(name) for name in self._gone.values()]
         for start in range(0, len(keys), _BATCH):
             of = among("document", keys[start : start + _BATCH])
-            self._end(self._build.name, of, PASSAGE)
+            self._end(self._build.name, of, self._fields)
             kinds = among("kind", ["info", "text"])
             of = f"{kinds} and {among('name', names[start : start + _BATCH])}"
             self._end(self._build.records, of, RECORD)
@@ -188,7 +189,7 @@ class MilvusWriter:
             collection, f"{condition} and {seen}", fields, strong=True, limit=_FLUSH
         ):
             self._server.upsert(collection, [row | {"died": self._born} for row in rows])
-            if fields is PASSAGE:
+            if fields is self._fields:
                 self._count([row["terms"] for row in rows], -1)
 
     def _flush_terms(self) -> None:
@@ -280,7 +281,7 @@ def roll_back(server: Server, build: Build, state: State) -> None:
     Readers follow within seconds; rows that ended a day ago are of no use to any.
     """
     at = state.generation
-    for collection, fields in ((build.name, PASSAGE), (build.records, RECORD)):
+    for collection, fields in ((build.name, passage_fields(server)), (build.records, RECORD)):
         server.call("delete", collection, filter=f"born > {at}")
         ended = f"died > {at} and died < {ALIVE}"
         while rows := server.query(collection, ended, fields, strong=True, limit=_FLUSH):
