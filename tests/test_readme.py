@@ -79,7 +79,9 @@ def test_every_command_of_the_table_has_help(readme: str) -> None:
         assert "Usage: rag" in _run(f"rag {command} --help")
 
 
-@pytest.mark.parametrize(("readme", "least"), [("README.md", 9), ("README.zh-CN.md", 1)])
+@pytest.mark.parametrize(
+    ("readme", "least"), [("README.md", 9), ("README.zh-CN.md", 1), ("MILVUS.md", 1)]
+)
 def test_every_block_of_settings_is_accepted(readme: str, least: int, tmp_path: Path) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
     blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)

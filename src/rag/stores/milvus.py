@@ -97,7 +97,7 @@ class MilvusStore:
         )
         average = self._state.length / self._state.chunks
         found = [
-            Candidate(int(row["key"]), bm25.score(row["terms"].split(" "), weight, average))
+            Candidate(int(row["key"]), bm25.score(row["terms"].split(), weight, average))
             for row in rows
         ]
         found.sort(key=lambda candidate: (-candidate.score, candidate.key))
@@ -254,8 +254,9 @@ class MilvusBackend:
         """What the alias names; None where there is no such alias. Raises ConfigError."""
         if not server.call("has_collection", self._alias):
             return None
-        build = Build(str(server.call("describe_collection", self._alias)["collection_name"]))
-        if build not in Build.known(server, self._alias):
+        named = str(server.call("describe_collection", self._alias)["collection_name"])
+        build = Build.named(named, self._alias)
+        if build is None:
             raise ConfigError(
                 f"{self.where}: this collection isn't an index of ours; set store.collection to "
                 "another name",

@@ -85,12 +85,18 @@ class Build:
         """A name that sorts by time."""
         return cls(f"{alias}_{datetime.now(UTC):%Y%m%d%H%M%S%f}_{secrets.token_hex(2)}")
 
-    @staticmethod
-    def known(server: Server, alias: str) -> list[Build]:
+    @classmethod
+    def named(cls, name: str, alias: str) -> Build | None:
+        """The build of this name; None where it isn't one of this index."""
+        own = re.fullmatch(rf"{re.escape(alias)}_\d{{20}}_[0-9a-f]{{4}}", name)
+        return cls(name) if own else None
+
+    @classmethod
+    def known(cls, server: Server, alias: str) -> list[Build]:
         """The builds on the server, oldest first."""
-        own = re.compile(rf"{re.escape(alias)}_\d{{20}}_[0-9a-f]{{4}}")
         names = {str(name).removesuffix("_records") for name in server.call("list_collections")}
-        return [Build(name) for name in sorted(names) if own.fullmatch(name)]
+        builds = (cls.named(name, alias) for name in sorted(names))
+        return [build for build in builds if build is not None]
 
     def create(self, server: Server, dimensions: int, index: str) -> None:
         """Make both collections, empty."""

@@ -141,19 +141,18 @@ class Server:
         Raises `failure`, and ConfigError for what only a setting can mend.
         """
         end = time.monotonic() + (0 if method in _ONCE else self._patience_s)
-        pause = 0.05
+        pause, released = 0.05, False
         while True:
             try:
+                if released:
+                    self._once("load_collection", args[0])
                 return self._once(method, *args, **options)
-            except _ReleasedError as error:
-                if time.monotonic() > end:
-                    raise self._failure(error.en, error.zh) from error
-                self._once("load_collection", *args[:1])
-            except _AwayError as error:
+            except (_AwayError, _ReleasedError) as error:
                 if time.monotonic() + pause > end:
                     raise self._failure(error.en, error.zh) from error
-                time.sleep(pause)
-                pause = min(2 * pause, _PAUSE_S)
+                released = isinstance(error, _ReleasedError)
+            time.sleep(pause)
+            pause = min(2 * pause, _PAUSE_S)
 
     def _once(self, method: str, *args: object, **options: object) -> Reply:
         client = self._client
@@ -189,8 +188,11 @@ class Server:
             pages.close()
 
     def _next(self, pages: QueryIterator) -> list[Row]:
-        with self._translated():
-            return list(pages.next())
+        try:
+            with self._translated():
+                return list(pages.next())
+        except (_AwayError, _ReleasedError) as error:
+            raise self._failure(error.en, error.zh) from error
 
     def upsert(self, collection: str, rows: Sequence[Row]) -> None:
         """Write rows, page by page."""
@@ -235,7 +237,7 @@ _CURES = (
         "令牌不对或权限不足，请检查 store.token_env 所指的环境变量",
     ),
     (
-        "CERTIFICATE|SSL|TLS|handshake",
+        "CERTIFICATE_VERIFY|SSL_ERROR|ssl handshake",
         "the server's certificate can't be verified; check store.ca_file, the host's name in the "
         "certificate, and whether store.uri should begin with http://",
         "无法验证服务器证书，请检查 store.ca_file、证书中的主机名，"

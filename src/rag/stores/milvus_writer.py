@@ -31,8 +31,8 @@ from rag.stores.milvus_rows import (
 from rag.stores.milvus_server import Row, Server
 
 _FLUSH = 1000  # passages
-_SPILL = 200_000  # terms
-_BATCH = 500  # names in one condition
+_SPILL = 500_000  # terms
+_BATCH = 2000  # names in one condition
 _GRACE_S = 24 * 3600.0
 
 
@@ -99,12 +99,12 @@ class MilvusWriter:
     def _add(self, item: IndexedDocument, source: str) -> None:
         key = self._next_key
         self._next_key += 1 + len(item.chunks)
-        rows = passages_of(item, key, self._born, words=not self._server.has_bm25)
+        rows = list(passages_of(item, key, self._born, words=not self._server.has_bm25))
         self._passages |= {row["key"]: row for row in rows}
+        self._count([row["terms"] for row in rows], 1)
         for row in texts_of(item.document, self._born):
             self._keep(row)
         self._put_entry(Entry(key, item.document.info, (source,), len(item.chunks), self._now))
-        self._count(item.terms, 1)
 
     def _count(self, passages: Iterable[str], sign: int) -> None:
         for terms in passages:
