@@ -7,6 +7,7 @@ known beforehand, and deletions by condition: a repeated one changes nothing.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -81,6 +82,8 @@ class Server:
         return self._connect() if self._other is None else self._other._client
 
     def _connect(self) -> MilvusClient:
+        # What these two log of a failed call is said by the error that this module raises.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         try:
             from pymilvus import MilvusClient
         except ImportError:
@@ -89,7 +92,6 @@ class Server:
                 'pip install "wenyuan[milvus]"',
                 'store.backend = "milvus" 需要 pymilvus，请运行：pip install "wenyuan[milvus]"',
             ) from None
-        # What it logs of a failed call is said by the error that this module raises.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
         if self.address.ca_file and not Path(self.address.ca_file).is_file():
             raise ConfigError(
@@ -218,8 +220,9 @@ class Server:
                 return ConfigError(f"{uri}: {en}", f"{uri}：{zh}")
         if re.search(_AWAY, said, re.IGNORECASE):
             return _AwayError(
-                f"{uri}: the Milvus server doesn't answer; start it, or mend store.uri",
-                f"{uri}：Milvus 服务没有应答，请启动该服务，或改正 store.uri",
+                f"{uri}: the Milvus server doesn't answer; start it, or mend store.uri "
+                "(https:// where it wants TLS)",
+                f"{uri}：Milvus 服务没有应答，请启动该服务，或改正 store.uri（需要 TLS 时用 https://）",
             )
         reason = re.sub(r"<.*?message=|\)>|>", "", str(error))[:200]
         released = re.search("not loaded|released", said)
