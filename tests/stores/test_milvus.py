@@ -101,6 +101,20 @@ def test_long_articles_with_pages_and_odd_signs_come_back_whole(backend: StoreBa
     assert info == long.info
 
 
+def test_an_index_of_an_older_server_is_searched_as_it_was_built(
+    backend: StoreBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("rag.stores.milvus_server._BM25_FROM", (99, 0))
+        add(backend, POSTS)
+    assert titles(backend, "先锋") == ["先锋岗"]
+    add(backend, LOANS)
+    add(backend, article("双流区的新文章。", title="新", source="docs/a.md"))
+    assert titles(backend, "先锋") == []
+    assert titles(backend, "双流") == ["新"]
+    assert titles(backend, "惠蓉") == ["惠蓉贷"]
+
+
 def test_a_file_may_come_and_go_within_one_update(backend: StoreBackend) -> None:
     add(backend, POSTS)
     with backend.update() as writer:

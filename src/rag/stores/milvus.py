@@ -50,6 +50,7 @@ from rag.types import Chunk, Document, DocumentInfo
 _SPARE = 3  # candidates a wanted one: the server's scores are only nearly ours
 _FETCHED = 2000  # passages that words are looked up in where the server has no BM25
 _TERMS = 500  # term counts asked for at once
+_COUNTS = 20_000  # term counts remembered
 
 
 class MilvusStore:
@@ -70,7 +71,7 @@ class MilvusStore:
     def search(self, terms: Sequence[str], vector: Vectors, *, limit: int) -> Candidates:
         """As `PassageStore.search`."""
         if not limit or not self._state.chunks:
-            return Candidates((), ())
+            return Candidates([], [])
         return Candidates(self._lexical(list(dict.fromkeys(terms)), limit),
                           self._dense(vector, limit))  # fmt: skip
 
@@ -90,11 +91,7 @@ class MilvusStore:
         if not weight:
             return []
         rarest = sorted(weight, key=lambda term: counts[term])
-        rows = (
-            self._by_bm25(rarest, limit)
-            if self._server.has_bm25
-            else self._by_words(rarest, counts)
-        )
+        rows = self._by_bm25(rarest, limit) if self._state.bm25 else self._by_words(rarest, counts)
         average = self._state.length / self._state.chunks
         found = [
             Candidate(int(row["key"]), bm25.score(row["terms"].split(), weight, average))
@@ -125,15 +122,18 @@ class MilvusStore:
 
     def document_frequencies(self, terms: Sequence[str]) -> list[int]:
         """As `PassageStore.document_frequencies`; what was asked before isn't asked again."""
-        unknown = {digest(term): term for term in terms if term not in self._counts}
+        kept = self._counts
+        counts = {term: kept[term] for term in terms if term in kept}
+        unknown = {digest(term): term for term in terms if term not in counts}
         names = list(unknown)
         for start in range(0, len(names), _TERMS):
             some = names[start : start + _TERMS]
-            counts = {unknown[name]: 0 for name in some}
+            counts |= {unknown[name]: 0 for name in some}
             for row in self._records("term", among("name", some), "name", "number"):
                 counts[unknown[row["name"]]] = int(row["number"])
-            self._counts |= counts
-        return [self._counts[term] for term in terms]
+        # Replaced, not changed: other threads may be reading it.
+        self._counts = (kept if len(kept) < _COUNTS else {}) | counts
+        return [counts[term] for term in terms]
 
     def _records(self, kind: str, condition: str, *fields: str) -> list[Row]:
         where = f'kind == "{kind}" and {condition} and {self._alive}'
@@ -318,7 +318,7 @@ class MilvusBackend:
         build.create(server, self._recipe.dimensions, self._index)
         state = State(
             format=FORMAT, recipe=self._recipe, generation=0, documents=0, chunks=0, length=0,
-            next_key=1, at=time.time(),
+            next_key=1, bm25=server.has_bm25, at=time.time(),
         )  # fmt: skip
         return MilvusWriter(server, build, state, publish=lambda: self._publish(server, build))
 

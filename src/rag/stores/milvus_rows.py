@@ -44,7 +44,10 @@ _WORDS = 4096  # the longest array that Milvus keeps
 
 
 class State(BaseModel):
-    """One committed generation: counts, the sum of the passages' terms, the next free key."""
+    """One committed generation: counts, the sum of the passages' terms, the next free key.
+
+    `bm25` says how its build is searched for words: the server may have been renewed since.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,6 +58,7 @@ class State(BaseModel):
     chunks: int
     length: int
     next_key: int
+    bm25: bool
     at: float
 
 
@@ -188,9 +192,9 @@ def _add_words(schema: CollectionSchema, indexes: IndexParams, server: Server) -
                       params={"bm25_k1": bm25.K1, "bm25_b": bm25.B})  # fmt: skip
 
 
-def passage_fields(server: Server) -> tuple[str, ...]:
+def passage_fields(state: State) -> tuple[str, ...]:
     """What a passage is written again from."""
-    return PASSAGE if server.has_bm25 else (*PASSAGE, "words")
+    return PASSAGE if state.bm25 else (*PASSAGE, "words")
 
 
 def digest(text: str) -> str:

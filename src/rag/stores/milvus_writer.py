@@ -49,7 +49,7 @@ class MilvusWriter:
         self._build = build
         self._base = base
         self._born = base.generation + 1
-        self._fields = passage_fields(server)
+        self._fields = passage_fields(base)
         self._publish = publish
         self._next_key = base.next_key
         self._chunks = base.chunks
@@ -99,7 +99,7 @@ class MilvusWriter:
     def _add(self, item: IndexedDocument, source: str) -> None:
         key = self._next_key
         self._next_key += 1 + len(item.chunks)
-        rows = list(passages_of(item, key, self._born, words=not self._server.has_bm25))
+        rows = list(passages_of(item, key, self._born, words=not self._base.bm25))
         self._passages |= {row["key"]: row for row in rows}
         self._count([row["terms"] for row in rows], 1)
         for row in texts_of(item.document, self._born):
@@ -281,7 +281,7 @@ def roll_back(server: Server, build: Build, state: State) -> None:
     Readers follow within seconds; rows that ended a day ago are of no use to any.
     """
     at = state.generation
-    for collection, fields in ((build.name, passage_fields(server)), (build.records, RECORD)):
+    for collection, fields in ((build.name, passage_fields(state)), (build.records, RECORD)):
         server.call("delete", collection, filter=f"born > {at}")
         ended = f"died > {at} and died < {ALIVE}"
         while rows := server.query(collection, ended, fields, strong=True, limit=_FLUSH):
