@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 NEWS ?= ../shared/data/news.jsonl.xz
 QUESTIONS ?= ../shared/data/cmrc2018_trial.jsonl.xz
 
-.PHONY: install serve test lint eval format bench torture clean
+.PHONY: install serve test lint audit eval format bench torture clean
 
 install: $(STAMP)
 
@@ -42,6 +42,10 @@ lint: $(DEV_STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Holes known in the pinned dependencies; 2 where the package index's database can't be asked.
+audit: $(DEV_STAMP)
+	$(BIN)/python -m tests.audit
+
 # The gold sets that docs/ can answer, held to the gate; the report is in eval/reports/.
 eval: $(STAMP)
 	$(BIN)/rag eval --corpus docs --gate eval/gate.toml
@@ -53,13 +57,15 @@ format: $(DEV_STAMP)
 bench: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks.core --articles $(NEWS) $(if $(QUESTIONS),--questions $(QUESTIONS))
 
-# Kills and hostile input at length (hours): ROUNDS kills of builds and of restores, EXAMPLES inputs
-# for each test of tests/fuzz.
+# At length (hours): ROUNDS kills of builds and of restores, a fault at every file operation, ROUNDS
+# damaged places, EXAMPLES inputs for each test of tests/fuzz.
 ROUNDS ?= 1000
 EXAMPLES ?= 100000
 torture: $(DEV_STAMP)
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS)
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS) --restore
+	$(BIN)/python -m tests.faults.disk
+	$(BIN)/python -m tests.faults.damage --places $(ROUNDS)
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz
 
 clean:

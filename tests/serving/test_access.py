@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import base64
 
 import pytest
-from itsdangerous import TimestampSigner
 from starlette.datastructures import Headers
 
 from rag.config import ServerSettings
@@ -141,11 +141,29 @@ def test_a_token_of_another_server_is_worth_nothing() -> None:
 def test_a_token_ends_after_its_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = access(allowed_origins=[OA])
     token = rules.issue(OA)
-    now = TimestampSigner("x").get_timestamp()
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now + TOKEN_SECONDS + 2)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + TOKEN_SECONDS - 2)
+    assert rules.check_token(token, OA) is None
+    monkeypatch.setattr(time, "monotonic", lambda: now + TOKEN_SECONDS + 2)
     refused = rules.check_token(token, OA)
     assert refused is not None
     assert refused.code == "token_expired"
+
+
+@pytest.mark.parametrize("days", [-400, -1, 1, 400])
+def test_a_clock_that_is_set_ends_no_token_and_locks_nobody_out(
+    days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = access(allowed_origins=[OA], rate_limit="3/minute")
+    token = rules.issue(OA)
+    for _ in range(3):
+        assert rules.count("a") is None
+    assert rules.count("a") is not None
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86_400 * days)
+    assert rules.check_token(token, OA) is None
+    assert rules.count("a") is None
+    assert [rules.count("a") is None for _ in range(3)] == [True, True, False]
 
 
 def test_the_fourth_question_of_three_a_minute_waits() -> None:

@@ -113,7 +113,8 @@ class LocalWriter:
         )
 
     def files(self) -> Mapping[str, FileRecord]:
-        return self._catalogue.files()
+        with storage_errors(self._generations.root):
+            return self._catalogue.files()
 
     def start_file(self, source: str) -> None:
         self.remove_file(source)
