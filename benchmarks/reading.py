@@ -39,7 +39,6 @@ from rag.assembly import (
 from rag.config import AnsweringSettings, IndexSettings, Settings
 from rag.evaluation.reading import exact_match, f1
 from rag.retrieval import HybridRetriever
-from rag.stores import LocalStore
 from rag.training.reader_data import Part, split_of
 from rag.types import Hit
 
@@ -52,7 +51,7 @@ class Bench:
 
     def __init__(self, settings: Settings) -> None:
         embedder = embedder_of(settings)
-        self.store: LocalStore = backend_of(settings, embedder).open()
+        self.store = backend_of(settings, embedder).open()
         retrieval = settings.retrieval
         self.retriever = HybridRetriever(
             self.store, embedder, candidates=retrieval.candidates,

@@ -20,7 +20,6 @@ from rag.assembly import backend_of, bundled_lexicon, embedder_of, indexer_of
 from rag.config import IndexSettings, Settings
 from rag.protocols import Embedder, PassageStore
 from rag.retrieval import HybridRetriever
-from rag.stores import LocalStore
 
 _DEPTH = 20
 # Weights of the vector search: none, the default, so great that words don't count.
@@ -82,7 +81,7 @@ def main() -> None:
         )
         indexer_of(settings).index([articles])
         embedder = embedder_of(settings)
-        store: LocalStore = backend_of(settings, embedder).open()
+        store = backend_of(settings, embedder).open()
         owner = {row["id"]: row["paragraph_id"] for row in rows(paragraphs)}
         asked = [
             (row["question"], owner[row["id"]])

@@ -77,7 +77,7 @@ def test_shares_are_taken_where_most_of_the_answerable_are_answered() -> None:
     assert len(list(curve([*answerable, *near], confidence))) == 10
 
 
-VILLAGES = "松柏梅兰竹菊荷桂枫柳桃李杏梨枣栗茶麻棉稻麦豆瓜藤莲芦苇槐榆桑鹤雁鹰燕鸥鹭龟鹿虎豹狼狐兔马牛羊鸡犬"
+VILLAGES = "松柏梅兰竹菊荷桂枫柳桃李杏梨枣栗茶麻棉稻麦豆瓜藤莲芦苇槐榆桑鹤雁鹰燕鸥鹭龟鹿虎豹狼狐兔"
 
 
 def reading_set() -> GoldSet:
