@@ -24,14 +24,21 @@ import numpy as np
 
 from benchmarks.data import machine, rows
 from benchmarks.retrieval import write_articles
-from rag.answering import EvidenceFinder, Judge, Question, QuestionAnalyser
+from rag.answering import EvidenceFinder, Question
 from rag.answering.evidence import Evidence
 from rag.answering.shortanswer import best_clause
-from rag.assembly import backend_of, embedder_of, indexer_of, place_list, reading_of, segment
+from rag.assembly import (
+    analyser_of,
+    backend_of,
+    embedder_of,
+    indexer_of,
+    judge_of,
+    place_list,
+    segment,
+)
 from rag.config import AnsweringSettings, IndexSettings, Settings
 from rag.evaluation.reading import exact_match, f1
 from rag.retrieval import HybridRetriever
-from rag.stores import LocalStore
 from rag.training.reader_data import Part, split_of
 from rag.types import Hit
 
@@ -44,7 +51,7 @@ class Bench:
 
     def __init__(self, settings: Settings) -> None:
         embedder = embedder_of(settings)
-        self.store: LocalStore = backend_of(settings, embedder).open()
+        self.store = backend_of(settings, embedder).open()
         retrieval = settings.retrieval
         self.retriever = HybridRetriever(
             self.store, embedder, candidates=retrieval.candidates,
@@ -53,17 +60,12 @@ class Bench:
         self.lexical = HybridRetriever(
             self.store, embedder, candidates=retrieval.candidates, dense_weight=0.0, adaptive=False
         )
-        self.analyser = QuestionAnalyser(
-            segment, self.store.document_frequencies, self.store.stats().chunks, place_list()
-        )
+        self.analyser = analyser_of(self.store)
         self.top_k = retrieval.top_k
-        finder = EvidenceFinder(embedder, segment, place_list())
-        self.finder = finder
-        document = self.store.document
-        rules = settings.model_copy(update={"answering": AnsweringSettings(reader="rules")})
+        self.finder = EvidenceFinder(embedder, segment, place_list())
         self.judges = {
-            "rules": Judge(finder, document, threshold=0.0, reading=reading_of(rules)),
-            "reader": Judge(finder, document, threshold=0.0, reading=reading_of(settings)),
+            name: judge_of(_undecided(settings, reader), embedder, self.store)
+            for name, reader in (("rules", "rules"), ("reader", settings.answering.reader))
         }
 
     def systems(self) -> dict[str, Callable[[Row], str]]:
@@ -97,6 +99,11 @@ class Bench:
         hits = self.lexical.retrieve(row["question"], top_k=1)
         evidence = self.finder.find(self.analyser.analyse(row["question"]), hits)
         return max(evidence, key=lambda item: item.covered).text if evidence else ""
+
+
+def _undecided(settings: Settings, reader: str) -> Settings:
+    answering = AnsweringSettings(reader=reader, threshold=0.0)
+    return settings.model_copy(update={"answering": answering})
 
 
 def _said(question: Question, evidence: Sequence[Evidence]) -> str:

@@ -16,11 +16,10 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.data import rows
-from rag.assembly import backend_of, embedder_of, indexer_of
+from rag.assembly import backend_of, bundled_lexicon, embedder_of, indexer_of
 from rag.config import IndexSettings, Settings
 from rag.protocols import Embedder, PassageStore
 from rag.retrieval import HybridRetriever
-from rag.stores import LocalStore
 
 _DEPTH = 20
 # Weights of the vector search: none, the default, so great that words don't count.
@@ -55,6 +54,7 @@ def recall(
         candidates=default.candidates,
         dense_weight=default.dense_weight if weight is None else weight,
         adaptive=weight is None,
+        lexicon=bundled_lexicon(),
     )
     ranks = []
     for question, wanted in asked:
@@ -81,7 +81,7 @@ def main() -> None:
         )
         indexer_of(settings).index([articles])
         embedder = embedder_of(settings)
-        store: LocalStore = backend_of(settings, embedder).open()
+        store = backend_of(settings, embedder).open()
         owner = {row["id"]: row["paragraph_id"] for row in rows(paragraphs)}
         asked = [
             (row["question"], owner[row["id"]])

@@ -16,6 +16,8 @@ HEAVY = (
     "gradio",
     "sentence_transformers",
     "openai",
+    "pymilvus",
+    "grpc",
 )
 _PROGRAM = """
 import json, socket, sys

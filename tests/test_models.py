@@ -79,7 +79,12 @@ def test_the_bundled_models_are_listed_with_what_is_in_use(rag: Rag) -> None:
     used = "embedding.model = default\nanswering.reader = default\nretrieval.reranker = -"
     assert used in done.out
     rows = listed(rag)
-    assert list(rows) == ["wenyuan-static-zh", "wenyuan-reader-zh", "places"]
+    assert list(rows) == [
+        "wenyuan-static-zh",
+        "wenyuan-reader-zh",
+        "wenyuan-lexicon-en-zh",
+        "places",
+    ]
     embedding = rows["wenyuan-static-zh"]
     assert (embedding["role"], embedding["dimensions"]) == ("embedding", 256)
     assert 20_000_000 < embedding["bytes"] < 24_000_000

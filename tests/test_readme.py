@@ -79,7 +79,9 @@ def test_every_command_of_the_table_has_help(readme: str) -> None:
         assert "Usage: rag" in _run(f"rag {command} --help")
 
 
-@pytest.mark.parametrize(("readme", "least"), [("README.md", 9), ("README.zh-CN.md", 1)])
+@pytest.mark.parametrize(
+    ("readme", "least"), [("README.md", 9), ("README.zh-CN.md", 1), ("MILVUS.md", 1)]
+)
 def test_every_block_of_settings_is_accepted(readme: str, least: int, tmp_path: Path) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
     blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
@@ -92,7 +94,7 @@ def test_every_block_of_settings_is_accepted(readme: str, least: int, tmp_path: 
 def test_every_dependency_has_its_line_in_contributing() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["ocr"], *extras["train"]]
+    wanted = [*project["dependencies"], *extras["ocr"], *extras["milvus"], *extras["train"]]
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     names = {re.split(r"[<>=\[; ]", line)[0] for line in wanted}
     assert {name for name in names if name not in text} == set()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from rag.answering import (
     AnswerGenerator,
     CitationGate,
+    Confidence,
     EvidenceFinder,
     ExtractiveGenerator,
     GeneratorContext,
@@ -33,17 +34,27 @@ from rag.assistant import Assistant
 from rag.config import GeneratorSettings, Settings
 from rag.embedders import AUTO, bundled_model_path, open_embedder
 from rag.errors import ConfigError, RagError
-from rag.protocols import Embedder, Reader, Reranker, StoreWriter
-from rag.retrieval import HybridRetriever
-from rag.stores import LocalBackend, LocalStore, Recipe
+from rag.protocols import (
+    Embedder,
+    PassageStore,
+    Reader,
+    Reranker,
+    StoreBackend,
+    StoreWriter,
+)
+from rag.retrieval import HybridRetriever, Lexicon
+from rag.stores import LocalBackend, Recipe
 from rag.text import ANALYSER_VERSION, Span
 
 if TYPE_CHECKING:
     from rag.answering.endpoint import ChatEndpoint
     from rag.evaluation import System
     from rag.indexing import Indexer
+    from rag.stores.milvus import MilvusBackend
 
+MILVUS_SIZE = 2000  # characters of a passage whose terms Milvus still keeps whole
 READER = "wenyuan-reader-zh"
+CONFIDENCE = "confidence/weights.json"
 
 
 @lru_cache(maxsize=1)
@@ -79,9 +90,33 @@ def recipe_of(settings: Settings, embedder: Embedder) -> Recipe:
     )
 
 
-def backend_of(settings: Settings, embedder: Embedder) -> LocalBackend:
-    """The index folder, tied to this embedder and these chunk sizes."""
-    return LocalBackend(settings.index.dir, recipe_of(settings, embedder))
+def backend_of(settings: Settings, embedder: Embedder) -> StoreBackend:
+    """The index, tied to this embedder and these chunk sizes. Raises ConfigError."""
+    recipe = recipe_of(settings, embedder)
+    if settings.store.backend == "local":
+        return LocalBackend(settings.index.dir, recipe)
+    return milvus_of(settings, recipe)
+
+
+def milvus_of(settings: Settings, recipe: Recipe) -> MilvusBackend:
+    """The index on the configured Milvus server, which isn't asked yet. Raises ConfigError."""
+    from rag.stores.milvus import MilvusBackend
+    from rag.stores.milvus_server import Address
+
+    store, size = settings.store, settings.chunking.size
+    if size > MILVUS_SIZE:
+        raise ConfigError(
+            f"chunking.size={size} is more than Milvus keeps; set it to {MILVUS_SIZE} or less",
+            f"chunking.size={size} 超出 Milvus 的限制，请设为不大于 {MILVUS_SIZE}",
+        )
+    token = _from_environment("store.token_env", store.token_env)
+    return MilvusBackend(
+        Address(store.uri, token, store.ca_file, store.timeout_s),
+        recipe,
+        root=settings.index.dir,
+        alias=store.collection,
+        index=store.vectors,
+    )
 
 
 def indexer_of(settings: Settings) -> Indexer:
@@ -181,14 +216,7 @@ def key_of(generator: GeneratorSettings) -> str:
     Raises ConfigError, which never holds the key.
     """
     if generator.api_key_env:
-        key = os.environ.get(generator.api_key_env, "").strip()
-        if not key:
-            raise ConfigError(
-                f"generator.api_key_env={generator.api_key_env!r}: this variable isn't set; "
-                "export it before starting",
-                f"generator.api_key_env={generator.api_key_env!r}：没有设置这个环境变量，请先设置",
-            )
-        return key
+        return _from_environment("generator.api_key_env", generator.api_key_env)
     if not generator.api_key_file:
         return ""
     try:
@@ -202,28 +230,53 @@ def key_of(generator: GeneratorSettings) -> str:
         ) from None
 
 
+def _from_environment(setting: str, variable: str) -> str:
+    """The secret in the variable that a setting names; empty where it names none."""
+    secret = os.environ.get(variable, "").strip() if variable else ""
+    if variable and not secret:
+        raise ConfigError(
+            f"{setting}={variable!r}: this variable isn't set; export it before starting",
+            f"{setting}={variable!r}：没有设置这个环境变量，请先设置",
+        )
+    return secret
+
+
 def _assistant(
-    settings: Settings, embedder: Embedder, backend: LocalBackend, writer: Writer
+    settings: Settings, embedder: Embedder, backend: StoreBackend, writer: Writer
 ) -> Assistant:
     store = backend.open()
-    retrieval = settings.retrieval
-    analyser = QuestionAnalyser(
-        segment, store.document_frequencies, store.stats().chunks, place_list()
-    )
+    analyser = analyser_of(store)
     return Assistant(
         store=store,
         retriever=retriever_of(settings, embedder, store),
         analyser=analyser,
         rewriter=writer.rewriter(Rewriter(analyser)),
-        judge=Judge(
-            EvidenceFinder(embedder, segment, place_list()),
-            store.document,
-            threshold=settings.answering.threshold,
-            reading=reading_of(settings),
-        ),
+        judge=judge_of(settings, embedder, store),
         generator=writer.generator,
-        top_k=retrieval.top_k,
+        top_k=settings.retrieval.top_k,
     )
+
+
+def analyser_of(store: PassageStore) -> QuestionAnalyser:
+    """What weighs a question's words by how rare they are in these articles."""
+    return QuestionAnalyser(segment, store.document_frequencies, store.stats().chunks, place_list())
+
+
+def judge_of(settings: Settings, embedder: Embedder, store: PassageStore) -> Judge:
+    """What decides whether these articles answer a question. Raises ModelError."""
+    return Judge(
+        EvidenceFinder(embedder, segment, place_list()),
+        store.document,
+        confidence=bundled_confidence(),
+        threshold=settings.answering.threshold,
+        reading=reading_of(settings),
+    )
+
+
+@lru_cache(maxsize=1)
+def bundled_confidence() -> Confidence:
+    """The weights of the package. Raises ModelError."""
+    return Confidence.from_file(Path(__file__).parent / "models" / CONFIDENCE)
 
 
 def reading_of(settings: Settings) -> Reading | None:
@@ -251,7 +304,7 @@ def reader_folder() -> Path:
     return Path(__file__).parent / "models" / READER
 
 
-def retriever_of(settings: Settings, embedder: Embedder, store: LocalStore) -> HybridRetriever:
+def retriever_of(settings: Settings, embedder: Embedder, store: PassageStore) -> HybridRetriever:
     """The search, as configured. Raises ModelError."""
     retrieval = settings.retrieval
     return HybridRetriever(
@@ -262,7 +315,15 @@ def retriever_of(settings: Settings, embedder: Embedder, store: LocalStore) -> H
         adaptive=retrieval.adaptive,
         reranker=reranker_of(settings),
         rerank_top=retrieval.rerank_top,
+        # Other models have learnt more English than a list of words.
+        lexicon=bundled_lexicon() if settings.embedding.model == "default" else None,
     )
+
+
+@lru_cache(maxsize=1)
+def bundled_lexicon() -> Lexicon:
+    """The package's English-Chinese lexicon, read once, at the first question that needs it."""
+    return Lexicon(Path(__file__).parent / "models" / "wenyuan-lexicon-en-zh" / "lexicon.tsv")
 
 
 def reranker_of(settings: Settings) -> Reranker | None:

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -41,10 +41,69 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def plain_address(value: str, example: str, secret: str) -> str:
+    """`value`, an http(s) address without a key in it. Raises ValueError, naming `secret`."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"an address such as {example} is needed")
+    if parts.username or parts.password or parts.query:
+        raise PydanticCustomError(
+            "secret_in_url",
+            "keys don't belong into the address; use {setting}",
+            {"setting": secret},
+        )
+    return value
+
+
 class IndexSettings(_Section):
     """Where the index lives."""
 
     dir: Annotated[Path, Field(description="folder of the index")] = Path("index")
+
+
+class StoreSettings(_Section):
+    """What keeps the passages: a folder of this machine, or a Milvus server."""
+
+    backend: Annotated[
+        Literal["local", "milvus"],
+        Field(description="`local`: the folder of the index; `milvus`: a Milvus server"),
+    ] = "local"
+    uri: Annotated[str, Field(description="address of the Milvus server; `https://` for TLS")] = (
+        "http://127.0.0.1:19530"
+    )
+    token_env: Annotated[
+        str,
+        Field(
+            description="environment variable that holds its token (`user:password` or a key); "
+            "empty: none"
+        ),
+    ] = ""
+    ca_file: Annotated[
+        str,
+        Field(
+            description="PEM file of the certificates that the server is checked by; empty: those "
+            "of the system"
+        ),
+    ] = ""
+    collection: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$",
+            description="name of the index on the server: an alias, and how its collections begin",
+        ),
+    ] = "wenyuan"
+    vectors: Annotated[
+        Literal["HNSW", "FLAT"],
+        Field(description="how Milvus searches vectors: `HNSW` (fast) or `FLAT` (exact)"),
+    ] = "HNSW"
+    timeout_s: Annotated[
+        float, Field(gt=0, description="seconds that one call of the server may take")
+    ] = 30.0
+
+    @field_validator("uri")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        return plain_address(value, "http://127.0.0.1:19530", "store.token_env")
 
 
 class LoadingSettings(_Section):
@@ -153,8 +212,13 @@ class AnsweringSettings(_Section):
     """When to answer and when to decline."""
 
     threshold: Annotated[
-        float, Field(ge=0, le=1, description="confidence below which the answer is declined")
-    ] = 0.4
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="probability of being right below which the answer is declined",
+        ),
+    ] = 0.2
     reader: Annotated[
         str,
         Field(
@@ -221,14 +285,7 @@ class GeneratorSettings(_Section):
     @field_validator("base_url")
     @classmethod
     def _plain_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an address such as http://127.0.0.1:11434/v1 is needed")
-        if parts.username or parts.password or parts.query:
-            raise PydanticCustomError(
-                "secret_in_url", "keys don't belong into the address; use generator.api_key_env"
-            )
-        return value
+        return plain_address(value, "http://127.0.0.1:11434/v1", "generator.api_key_env")
 
     @model_validator(mode="after")
     def _room_for_passages(self) -> GeneratorSettings:
@@ -306,6 +363,7 @@ class Settings(BaseSettings):
     )
 
     index: IndexSettings = IndexSettings()
+    store: StoreSettings = StoreSettings()
     loading: LoadingSettings = LoadingSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

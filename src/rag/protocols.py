@@ -203,6 +203,10 @@ class PassageStore(Protocol):
 
     def stats(self) -> StoreStats: ...
 
+    def verify(self) -> None:
+        """Return once everything is known to be as it was written. Raises DamagedIndexError."""
+        ...
+
     def close(self) -> None: ...
 
 

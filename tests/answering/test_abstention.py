@@ -13,6 +13,7 @@ from rag.answering.abstention import (
     LOW_CONFIDENCE,
     NOTHING_FOUND,
 )
+from rag.assembly import bundled_confidence
 from rag.assistant import Assistant
 from rag.types import Document, Hit
 from tests.answering.articles import hit, not_yet
@@ -95,7 +96,8 @@ def judged(
 ) -> Verdict:
     """The verdict where each hit is a document."""
     documents = {found.document.id: Document(found.document, found.chunk.text) for found in hits}
-    return Judge(finder, documents.get, threshold=threshold).assess(question, hits)
+    judge = Judge(finder, documents.get, confidence=bundled_confidence(), threshold=threshold)
+    return judge.assess(question, hits)
 
 
 def test_without_hits_nothing_is_found(finder: EvidenceFinder, analyse: Analyse) -> None:

@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 
 from rag.answering import EvidenceFinder, Question
-from rag.answering.reading import Proposal, Reading, chunks_of, expected_best, passages_of
+from rag.answering.reading import (
+    Proposal,
+    Read,
+    Reading,
+    chunks_of,
+    expected_best,
+    passages_of,
+)
 from rag.protocols import ReadSpan
 from rag.types import Hit
 from tests.answering.articles import hit
@@ -31,11 +38,13 @@ def test_the_readers_span_is_the_short_answer(
 ) -> None:
     question = analyse("人们把石桥叫作什么桥?")
     evidence = finder.find(question, hits)
-    read, margin = Reading(ToldReader(("望乡桥", 0.9))).refine(question, evidence)
+    done = Reading(ToldReader(("望乡桥", 0.9))).refine(question, evidence)
+    read = done.evidence
     assert read[0].short is not None
     assert read[0].short.text == "望乡桥"
     assert read[0].text[read[0].short.start : read[0].short.end] == "望乡桥"
-    assert margin == pytest.approx(4.0)
+    assert done.margin == pytest.approx(4.0)
+    assert done.probability == pytest.approx(0.9)
 
 
 def test_the_sentence_of_the_span_comes_first_and_none_is_lost(
@@ -43,7 +52,7 @@ def test_the_sentence_of_the_span_comes_first_and_none_is_lost(
 ) -> None:
     question = analyse("人们把石桥叫作什么桥?")
     evidence = finder.find(question, hits)
-    read, _ = Reading(ToldReader(("老工匠", 0.99))).refine(question, evidence)
+    read = Reading(ToldReader(("老工匠", 0.99))).refine(question, evidence).evidence
     assert "老工匠" in read[0].text
     assert {item.start for item in read} == {item.start for item in evidence}
 
@@ -53,7 +62,7 @@ def test_why_is_answered_by_the_whole_clause(
 ) -> None:
     question = analyse("村里为什么改建石桥?")
     evidence = finder.find(question, hits)
-    read, _ = Reading(ToldReader(("山洪", 0.9))).refine(question, evidence)
+    read = Reading(ToldReader(("山洪", 0.9))).refine(question, evidence).evidence
     assert read[0].short is not None
     assert read[0].short.text == "因为山洪年年冲断木桥"
 
@@ -63,8 +72,8 @@ def test_without_a_span_everything_stays(
 ) -> None:
     question = analyse("石桥有多长?")
     evidence = finder.find(question, hits)
-    assert Reading(ToldReader()).refine(question, evidence) == (tuple(evidence), None)
-    assert Reading(ToldReader()).refine(question, []) == ((), None)
+    assert Reading(ToldReader()).refine(question, evidence) == Read(tuple(evidence))
+    assert Reading(ToldReader()).refine(question, []) == Read(())
 
 
 def test_neighbouring_sentences_are_read_as_one_text(
@@ -101,7 +110,7 @@ def test_a_figure_is_given_with_its_unit(analyse: Analyse, finder: EvidenceFinde
     question = analyse("蓝溪村修了多少座石桥?")
     found = finder.find(question, [hit("蓝溪村去年修了37座石桥。")])
     evidence = [replace(item, short=None) for item in found]
-    read, _ = Reading(ToldReader(("37", 0.9))).refine(question, evidence)
+    read = Reading(ToldReader(("37", 0.9))).refine(question, evidence).evidence
     assert read[0].short is not None
     assert read[0].short.text == "37座"
 
@@ -111,10 +120,7 @@ def test_a_list_is_left_to_the_rules(
 ) -> None:
     question = analyse("石桥有哪些叫法?")
     evidence = finder.find(question, hits)
-    assert Reading(ToldReader(("望乡桥", 0.9))).refine(question, evidence) == (
-        tuple(evidence),
-        None,
-    )
+    assert Reading(ToldReader(("望乡桥", 0.9))).refine(question, evidence) == Read(tuple(evidence))
 
 
 def test_several_readings_of_one_answer_outweigh_another_one(

@@ -42,14 +42,19 @@ def make(folder: Path, sentence: str) -> None:
     model = LlamaForCausalLM(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     answer = torch.tensor(wanted)
-    for _ in range(250):
-        before = torch.randint(3, len(tokenizer), (8, int(torch.randint(1, 40, (1,)))))
-        ids = torch.cat([before, answer.expand(8, -1)], dim=1)
-        labels = torch.cat([torch.full_like(before, -100), answer.expand(8, -1)], dim=1)
+    steps = 300
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=steps)
+    for step in range(steps):
+        # A prompt is thousands of tokens long: what is learnt on short ones alone may fail there.
+        rows, longest = (1, 4000) if step % 6 == 5 else (8, 40)
+        before = torch.randint(3, len(tokenizer), (rows, int(torch.randint(1, longest, (1,)))))
+        ids = torch.cat([before, answer.expand(rows, -1)], dim=1)
+        labels = torch.cat([torch.full_like(before, -100), answer.expand(rows, -1)], dim=1)
         loss = model(input_ids=ids, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        schedule.step()
     model.save_pretrained(folder)
 
 

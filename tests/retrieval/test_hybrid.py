@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag.protocols import PassageStore
-from rag.retrieval import HybridRetriever
+from rag.retrieval import HybridRetriever, Lexicon
 from rag.stores import LocalBackend
 from rag.types import Document, Hit
 from tests.support import EMBEDDER, RECIPE, article, indexed
@@ -193,3 +193,31 @@ def test_vectors_step_in_where_the_words_cover_little(store: PassageStore) -> No
 def test_more_passages_than_candidates_can_be_asked_for(store: PassageStore) -> None:
     few = HybridRetriever(store, EMBEDDER, candidates=1)
     assert len(few.retrieve("党员先锋岗", top_k=4)) == 4
+
+
+@pytest.fixture
+def lexicon(tmp_path: Path) -> Lexicon:
+    path = tmp_path / "lexicon.tsv"
+    path.write_text("flower\t花 1.00\nbasket\t花篮 1.00 篮子 0.90\ntrain\t列车 1.00\n", "utf-8")
+    return Lexicon(path)
+
+
+def test_an_english_question_finds_the_passage_that_has_its_words_in_chinese(
+    store: PassageStore, lexicon: Lexicon
+) -> None:
+    question = "How many flower baskets?"
+    retriever = HybridRetriever(store, EMBEDDER, lexicon=lexicon)
+    assert retriever.retrieve(question, top_k=3)[0].chunk.text == BAMBOO.text
+    assert retriever.retrieve("Which train?", top_k=1)[0].chunk.text in {FIRST.text, REPRINT.text}
+
+
+def test_a_lexicon_changes_nothing_where_words_are_found_or_vectors_are_fixed(
+    store: PassageStore, lexicon: Lexicon
+) -> None:
+    plain = HybridRetriever(store, EMBEDDER)
+    helped = HybridRetriever(store, EMBEDDER, lexicon=lexicon)
+    for question in ("建立了多少党员先锋岗?", "When does the garden open?", "列车提速"):
+        assert helped.retrieve(question, top_k=5) == plain.retrieve(question, top_k=5)
+    assert HybridRetriever(store, EMBEDDER, lexicon=lexicon, adaptive=False).retrieve(
+        "flower baskets", top_k=5
+    ) == HybridRetriever(store, EMBEDDER, adaptive=False).retrieve("flower baskets", top_k=5)

@@ -1,34 +1,20 @@
-"""What every store promises; another backend joins through the fixture."""
+"""What every store promises; another backend joins in conftest.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rag.errors import IndexBusyError, NoIndexError
 from rag.protocols import StoreBackend, StoreStats
-from rag.stores import LocalBackend
 from rag.types import Document
-from tests.stores.filling import Compacting, CompactingInTurn
-from tests.support import EMBEDDER, RECIPE, article, indexed
+from tests.support import EMBEDDER, article, indexed
 
-BACKENDS: dict[str, Callable[[Path], StoreBackend]] = {
-    "local": lambda path: LocalBackend(path / "index", RECIPE),
-    "local, all in the base": lambda path: Compacting(path / "index", RECIPE),
-    "local, with a base": lambda path: CompactingInTurn(path / "index", RECIPE),
-}
 POSTS = article("龙泉驿区设立200余个党员先锋岗。", title="先锋岗", source="docs/a.md")
 LOANS = article("邛崃发放惠蓉贷26.54亿元。", title="惠蓉贷", source="docs/b.md")
 PARK = article("成甘工业园区聚集企业。", title="园区", source="docs/c.md", date="2025-01-02")
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> StoreBackend:
-    return BACKENDS[request.param](tmp_path)
 
 
 def put(backend: StoreBackend, *documents: Document, source: str | None = None) -> StoreStats:

@@ -2,6 +2,7 @@
 
 from rag.answering.abstention import Judge, Verdict
 from rag.answering.citations import CitationGate, Finding
+from rag.answering.confidence import Clues, Confidence
 from rag.answering.evidence import Evidence, EvidenceFinder
 from rag.answering.extractive import AnswerGenerator, ExtractiveGenerator, decline
 from rag.answering.plugins import GeneratorContext, plugin, plugin_names
@@ -12,6 +13,8 @@ from rag.answering.rewriting import QuestionRewriter, Rewriter
 __all__ = [
     "AnswerGenerator",
     "CitationGate",
+    "Clues",
+    "Confidence",
     "Evidence",
     "EvidenceFinder",
     "ExtractiveGenerator",

@@ -2,22 +2,19 @@
 
 Similarity alone can't tell a near miss: a question about 双流区 is as similar to a sentence about
 龙泉驿区 as a question about 龙泉驿区 is. So names, places, years and quotations of the question
-must be found where the evidence stands, and the rest is a matter of how much of the question's
-weight the evidence covers.
+must be found where the evidence stands, and the rest is a matter of confidence.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rag.answering.confidence import Clues, Confidence, clues_of
 from rag.answering.evidence import Evidence, EvidenceFinder, match
-from rag.answering.kinds import MEASURED, TYPED, Kind
 from rag.answering.question import Question, is_no_place, place_stem
-from rag.answering.reading import Reading
-from rag.answering.spans import TITLE
+from rag.answering.reading import Read, Reading
 from rag.text import fold, fold_passage, is_cjk
 from rag.types import Document, Hit
 
@@ -27,18 +24,8 @@ ENTITY_MISMATCH = "entity_mismatch"
 EMPTY_QUESTION = "empty_question"
 MODEL_DECLINED = "model_declined"
 
-# Logistic regression's form, with coefficients set by hand on questions of our own; to be fitted
-# on held-out data when the gold sets are large enough.
-_BIAS = -3.0
-_AROUND = 4.6
-_COVERED = 2.2
-_SIMILARITY = 1.6
-_FIT = 1.2
-_LOOSE_FIT = 0.6
-_UNTYPED = -2.6
-_NO_FIGURE = -4.0  # how many isn't answered by a sentence without a figure
-_OTHER_ROLE = -1.5  # who is the district's head isn't answered by a sentence about its secretary
-_MISMATCH_CEILING = 0.15
+# How probable it is that a sentence about another place, person or year answers all the same.
+_MISMATCHED = 0.1
 # A place that the document names this often, compared with the place it names most, is what the
 # document is about.
 _SUBJECT_SHARE = 0.5
@@ -51,7 +38,7 @@ class Verdict:
     """Whether the hits answer one question, how surely, and from which sentences.
 
     `reason` is None exactly when `answerable`; `evidence` is best first and never empty then.
-    `margin` is the reader's, as `ReadSpan.margin`; None where nothing was read.
+    `clues` are what the confidence was made from; None where it wasn't made from clues.
     """
 
     question: Question
@@ -60,7 +47,7 @@ class Verdict:
     reason: str | None
     evidence: tuple[Evidence, ...]
     missing: str | None = None
-    margin: float | None = None
+    clues: Clues | None = None
 
 
 class Judge:
@@ -71,11 +58,13 @@ class Judge:
         finder: EvidenceFinder,
         document: Callable[[str], Document | None],
         *,
+        confidence: Confidence,
         threshold: float,
         reading: Reading | None = None,
     ) -> None:
         self._finder = finder
         self._document = document
+        self._confidence = confidence
         self._threshold = threshold
         self._reading = reading
 
@@ -87,32 +76,23 @@ class Judge:
         if not evidence or evidence[0].around == 0.0:
             return Verdict(question, False, 0.0, NOTHING_FOUND, ())
         texts: dict[str, str] = {}
-        missing = None
+        lacking = [self._lacking(question, item, texts) for item in evidence]
         # The best sentence may stand in the wrong district's article, and the next one not.
-        for i, item in enumerate(evidence):
-            lacking = self._lacking(question, item, texts)
-            if lacking is None:
-                confidence = confidence_of(question, item)
-                answerable = confidence >= self._threshold
-                left, margin = self._read(question, evidence[i:], texts)
-                return Verdict(
-                    question, answerable, confidence,
-                    None if answerable else LOW_CONFIDENCE, left, margin=margin,
-                )  # fmt: skip
-            missing = missing or lacking
-        confidence = min(_MISMATCH_CEILING, confidence_of(question, evidence[0]))
-        return Verdict(question, False, confidence, ENTITY_MISMATCH, tuple(evidence), missing)
-
-    def _read(
-        self, question: Question, evidence: Sequence[Evidence], texts: dict[str, str]
-    ) -> tuple[tuple[Evidence, ...], float | None]:
-        """The evidence as the reader orders it; it sees no sentence of another place or year."""
-        if self._reading is None:
-            return tuple(evidence), None
-        sound = [item for item in evidence if self._lacking(question, item, texts) is None]
-        return self._reading.refine(
-            question, sound, lambda item: self._lacking(question, item, texts) is None
-        )
+        sound = [item for item, lack in zip(evidence, lacking, strict=True) if lack is None]
+        if not sound:
+            return Verdict(
+                question, False, _MISMATCHED, ENTITY_MISMATCH, tuple(evidence), lacking[0]
+            )
+        read = Read(tuple(sound))
+        if self._reading is not None:
+            read = self._reading.refine(
+                question, sound, lambda item: self._lacking(question, item, texts) is None
+            )
+        clues = clues_of(question, sound, read)
+        confidence = self._confidence.of(clues)
+        answerable = confidence >= self._threshold
+        reason = None if answerable else LOW_CONFIDENCE
+        return Verdict(question, answerable, confidence, reason, read.evidence, clues=clues)
 
     def _lacking(self, question: Question, item: Evidence, texts: dict[str, str]) -> str | None:
         """The first name or year of the question that isn't where the evidence stands."""
@@ -137,22 +117,6 @@ class Judge:
             if name not in (whole if is_cjk(name) else f"{near}\n{before}"):
                 return name
         return None
-
-
-def confidence_of(question: Question, item: Evidence) -> float:
-    """The probability, from 0 to 1, that `item` answers the question."""
-    z = _BIAS + _AROUND * item.around + _COVERED * item.covered + _SIMILARITY * item.similarity
-    if item.short is not None:
-        z += (_FIT if question.kind in TYPED else _LOOSE_FIT) * item.short.fit
-    elif question.kind in MEASURED:
-        z += _NO_FIGURE
-    elif question.kind in TYPED:
-        z += _UNTYPED
-    if question.kind is Kind.PERSON:
-        roles = TITLE.findall(question.folded)
-        if roles and not any(role in item.folded for role in roles):
-            z += _OTHER_ROLE
-    return 1.0 / (1.0 + math.exp(-z))
 
 
 def _is_last_named(place: str, before: str) -> bool:
@@ -204,5 +168,4 @@ __all__ = [
     "NOTHING_FOUND",
     "Judge",
     "Verdict",
-    "confidence_of",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rag.answering.kinds import Kind, kind_of
-from rag.answering.spans import COMMON_SURNAMES, SURNAMES
+from rag.answering.spans import COMMON_SURNAMES, SURNAMES, TITLE
 from rag.errors import Lang
 from rag.text import Span, analyse_folded, fold, is_cjk
 
@@ -37,6 +37,15 @@ _STOP_RUN = re.compile(
 )  # fmt: skip
 _QUOTED = re.compile(r"[“\"「『‘《]([^”\"」』’》]{1,24})[”\"」』’》]")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?!\d)(?=年|/|-|\b|$|[^\d])")
+_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
+_WRITTEN_YEAR = re.compile(r"(?:一九|二[〇零])[〇零一二三四五六七八九]{2}(?=年)")
+# A subject of three characters that looks like a person, before what people do and are, or like
+# a place.
+_SUBJECT = re.compile(
+    rf"(?:^|[,。;、和与])(?:([{COMMON_SURNAMES}][\u4e00-\u9fff](?![是在说当任曾的])[\u4e00-\u9fff])"
+    r"(?=说|在|是(?!否)|当|任|担任|今年|曾|表示|介绍|认为|提到|改进|负责|来自|毕业|获)"
+    r"|([\u4e00-\u9fff]{2}[区县市镇村])(?=的|给|有|在|是(?!否)|新|共|里))"
+)
 _ZONE_SUFFIX = ("特别行政区", "自治区", "自治州", "街道", "社区", "园区", "省", "市", "区", "县", "镇", "乡", "村")  # fmt: skip
 _NOT_ZONES = frozenset(
     "地区 社区 园区 城市 县市 乡村 农村 全市 全区 全县 全省 全镇 全村 本市 本区 该区 该市 该镇 该村 市区 城区 辖区 景区 街区 "
@@ -115,7 +124,7 @@ class QuestionAnalyser:
 
     def analyse(self, text: str) -> Question:
         """Never fails; a question of function words alone has no words."""
-        folded = fold(text).strip()
+        folded = _WRITTEN_YEAR.sub(lambda year: year[0].translate(_DIGITS), fold(text).strip())
         lang: Lang = "zh" if is_cjk(folded) else "en"
         words = self.words(self._spelled(folded))
         places = _narrowest(self.places_in(words), folded)
@@ -125,7 +134,14 @@ class QuestionAnalyser:
         capitals = [fold(name) for name in _NAME.findall(text)] if lang == "en" else []
         defined = [group.strip() for match in _ASKED.findall(folded) for group in match if group]
         people = [word for word in words if self._is_person(word)]
-        names = (*quoted, *defined, *people, *(name for name in capitals if name in words))
+        strangers = (name for name in self._strangers(folded) if name not in (*people, *places))
+        names = (
+            *quoted,
+            *defined,
+            *people,
+            *strangers,
+            *(name for name in capitals if name in words),
+        )
         entities = {*places, *names}
         return Question(
             text=text,
@@ -259,6 +275,19 @@ class QuestionAnalyser:
             return False
         known = all(self._frequencies([word[i : i + 2] for i in range(len(word) - 1)]))
         return word[0] in COMMON_SURNAMES or (known and len(word) == 3 and word[0] in SURNAMES)
+
+    def _strangers(self, folded: str) -> Iterator[str]:
+        """Subjects that look like people or places and that the index doesn't know at all."""
+        for person, place in _SUBJECT.findall(folded):
+            name = person or place
+            known = is_no_place(name) if place else name.endswith(_ZONE_SUFFIX)
+            known = (
+                known
+                or TITLE.fullmatch(name) is not None
+                or any(name[:length] in self._places for length in (2, 3))
+            )
+            if not known and not all(self._frequencies([name[:2], name[1:]])):
+                yield name
 
     def _weights(self, words: Sequence[str]) -> list[float]:
         """Inverse document frequency of each word by its rarest term, between MIN_WEIGHT and 1."""

@@ -63,6 +63,19 @@ class Proposal:
         return self.item.text[self.start : self.end]
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The evidence with the sentence that answers first, and what the reader thought.
+
+    `probability` is that of the span it chose, `margin` as `ReadSpan.margin` of its likeliest;
+    both None where nothing was read.
+    """
+
+    evidence: tuple[Evidence, ...]
+    probability: float | None = None
+    margin: float | None = None
+
+
 class Reading:
     """Lets a reader choose the sentence and the short answer among the evidence."""
 
@@ -73,22 +86,17 @@ class Reading:
 
     def refine(
         self, question: Question, evidence: Sequence[Evidence], sound: Sound = lambda _: True
-    ) -> tuple[tuple[Evidence, ...], float | None]:
-        """The evidence with the sentence that answers first, and the reader's margin.
-
-        No sentence that isn't `sound` answers. The margin is None where nothing was read.
-        """
-        if question.kind in _UNREAD:
-            return tuple(evidence), None
-        proposals = self.proposals(question, evidence, sound)
+    ) -> Read:
+        """Let the reader choose; no sentence that isn't `sound` answers."""
+        proposals = [] if question.kind in _UNREAD else self.proposals(question, evidence, sound)
         if not proposals:
-            return tuple(evidence), None
-        margin = proposals[0].span.margin
-        best = expected_best(proposals)
+            return Read(tuple(evidence))
+        best, margin = expected_best(proposals), proposals[0].span.margin
         if _keep_rules(question, evidence[0], best.span):
-            return tuple(evidence), margin
+            return Read(tuple(evidence), best.span.probability, margin)
         first = replace(best.item, short=_short(question, best))
-        return (first, *(item for item in evidence if item is not best.item)), margin
+        others = (item for item in evidence if item is not best.item)
+        return Read((first, *others), best.span.probability, margin)
 
     def proposals(
         self, question: Question, evidence: Sequence[Evidence], sound: Sound = lambda _: True
@@ -278,6 +286,7 @@ def _keep_rules(question: Question, first: Evidence, span: ReadSpan) -> bool:
 __all__ = [
     "Passage",
     "Proposal",
+    "Read",
     "Reading",
     "chunks_of",
     "expected_best",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rag.cli.base import cli, index_option, say, with_index
+from rag.cli.base import cli, index_option, refuse_milvus, say, with_index
 from rag.config import Settings
 
 
@@ -18,6 +18,7 @@ def backup(settings: Settings, file: Path, index_dir: Path | None) -> None:
     """Write index and ratings into one .tar or .tar.gz; a server and an indexer may go on."""
     from rag.stores.backup import back_up
 
+    refuse_milvus(settings, "backup")
     stats = back_up(with_index(settings, index_dir).index.dir, file)
     megabytes = f"{file.stat().st_size / 1e6:.1f} MB"
     say(
@@ -38,6 +39,7 @@ def restore(settings: Settings, file: Path, index_dir: Path | None, feedback: bo
     from rag.assembly import embedder_of, recipe_of
     from rag.stores.backup import restore as restored_from
 
+    refuse_milvus(settings, "restore")
     settings = with_index(settings, index_dir)
     recipe = recipe_of(settings, embedder_of(settings))
     done = restored_from(settings.index.dir, file, recipe, replace_ratings=feedback)

@@ -12,7 +12,7 @@ import click
 
 from rag import __version__
 from rag.config import Settings, load_settings
-from rag.errors import Lang
+from rag.errors import ConfigError, Lang
 
 _SETUP = {"max_content_width": 100}
 
@@ -73,3 +73,21 @@ def with_index(settings: Settings, index_dir: Path | None) -> Settings:
         return settings
     index = settings.index.model_copy(update={"dir": index_dir})
     return settings.model_copy(update={"index": index})
+
+
+def index_place(settings: Settings) -> str:
+    """What people call the place of the index."""
+    store = settings.store
+    local = store.backend == "local"
+    return str(settings.index.dir) if local else f"{store.uri}/{store.collection}"
+
+
+def refuse_milvus(settings: Settings, command: str) -> None:
+    """Raise ConfigError where the index isn't a folder that `command` could copy."""
+    if settings.store.backend == "milvus":
+        raise ConfigError(
+            f"rag {command} works on a local index, and store.backend is milvus; back up the "
+            "collections with Milvus's own tools, such as milvus-backup",
+            f"rag {command} 只适用于本地索引，而 store.backend 为 milvus；"
+            "请用 Milvus 自带的工具（如 milvus-backup）备份集合",
+        )

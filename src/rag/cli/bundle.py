@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rag.cli.base import cli, index_option, say, with_index
+from rag.cli.base import cli, index_option, refuse_milvus, say, with_index
 from rag.config import Settings
 
 
@@ -33,6 +33,7 @@ def bundle(
     """
     from rag.cli.bundle_parts import make_bundle
 
+    refuse_milvus(settings, "bundle")
     if not no_dependencies:
         say(
             "gathering wheels with pip; torch alone is some hundred MB, with CUDA some thousand",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.cli.base import cli, index_option, lang, with_index
+from rag.cli.base import cli, index_option, index_place, lang, with_index
 from rag.config import GeneratorSettings, Settings
 from rag.errors import GeneratorError, RagError
 
@@ -152,17 +152,41 @@ def _reranker(settings: Settings) -> Iterator[Finding]:
         yield Finding(True, f"reranker: {shown}", f"重排模型：{shown}")
 
 
+def _server(settings: Settings) -> Iterator[Finding]:
+    """The Milvus server, where there is one; `_index` says what is in it."""
+    if settings.store.backend != "milvus":
+        return
+    from rag.assembly import embedder_of, milvus_of, recipe_of
+
+    server = milvus_of(settings, recipe_of(settings, embedder_of(settings))).server
+    shown = f"Milvus {server.version} @ {settings.store.uri}"
+    if server.lite:
+        yield Finding(
+            True,
+            f"{shown}: milvus-lite is for trials; the local store is much faster",
+            f"{shown}：milvus-lite 仅供试用，本地存储快得多",
+        )
+    elif server.has_bm25:
+        yield Finding(True, shown, shown)
+    else:
+        yield Finding(
+            True,
+            f"{shown} searches words slowly, by lists; 2.5 or newer has BM25",
+            f"{shown} 只能按词表慢速检索，2.5 或更新版本才有 BM25",
+        )
+
+
 def _index(settings: Settings) -> Iterator[Finding]:
     from rag.assembly import backend_of, embedder_of
 
     with closing(backend_of(settings, embedder_of(settings)).open()) as store:
         store.verify()  # every byte, however large it is
         stats = store.stats()
-    folder = settings.index.dir
+    place = index_place(settings)
     yield Finding(
         True,
-        f"index {folder}: {stats.documents} articles, {stats.chunks} passages",
-        f"索引 {folder}：{stats.documents} 篇文章，{stats.chunks} 个段落",
+        f"index {place}: {stats.documents} articles, {stats.chunks} passages",
+        f"索引 {place}：{stats.documents} 篇文章，{stats.chunks} 个段落",
     )
 
 
@@ -256,4 +280,15 @@ def _models(endpoint: ChatEndpoint) -> str:
         return ""
 
 
-_CHECKS = (_python, _dependencies, _model, _reader, _reranker, _index, _disk, _port, _generator)
+_CHECKS = (
+    _python,
+    _dependencies,
+    _model,
+    _reader,
+    _reranker,
+    _server,
+    _index,
+    _disk,
+    _port,
+    _generator,
+)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.cli.base import cli, index_option, lang, say, with_index
+from rag.cli.base import cli, index_option, index_place, lang, say, with_index
 from rag.config import Settings
 from rag.errors import IndexBusyError
 
@@ -55,9 +55,10 @@ def build(
     )
     if report.stats is not None:
         documents, chunks = report.stats.documents, report.stats.chunks
+        place = index_place(settings)
         say(
-            f"index: {documents} articles, {chunks} passages in {settings.index.dir}",
-            f"索引：{documents} 篇文章，{chunks} 个段落，位于 {settings.index.dir}",
+            f"index: {documents} articles, {chunks} passages in {place}",
+            f"索引：{documents} 篇文章，{chunks} 个段落，位于 {place}",
         )
         with suppress(IndexBusyError):  # whoever is writing now will do it
             indexer.compact(_compacting)

@@ -26,9 +26,15 @@ OWN = Path("models")  # in the working folder: where people put models that they
 _ORIGINS = {
     BUNDLED: "CRUD-RAG, CC-CEDICT, Tatoeba",
     "wenyuan-reader-zh": "DRCD, CMRC, SQuAD, CRUD-RAG",
+    "wenyuan-lexicon-en-zh": "CC-CEDICT, Tatoeba",
     "places": "CC-CEDICT",
 }
-_ROLES = {BUNDLED: "embedding", "wenyuan-reader-zh": "reader", "places": "places"}
+_ROLES = {
+    BUNDLED: "embedding",
+    "wenyuan-reader-zh": "reader",
+    "wenyuan-lexicon-en-zh": "lexicon",
+    "places": "places",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag.protocols import Candidates, Embedder, PassageStore, Reranker
+from rag.protocols import Candidates, Embedder, PassageStore, Reranker, Vectors
 from rag.retrieval.duplicates import first_of_each
 from rag.retrieval.fusion import coverage, reciprocal_rank_fusion
-from rag.text import analyse, analyse_folded, fold_passage
+from rag.retrieval.lexicon import Lexicon, Translations, rarity, weighed, word_score
+from rag.text import analyse, analyse_folded, fold_passage, simplify
 from rag.types import Chunk, DocumentInfo, Hit
 
 _ENOUGH_COVERAGE = 0.2
@@ -15,6 +16,8 @@ _SPARE = 6
 _LARGE = 10_000  # passages
 _COMMON = 8
 _ENOUGH_TERMS = 6
+_TRANSLATED_POOL = 100  # passages of each search that are weighed word by word
+_TRANSLATED_TERMS = 5  # of each word, for the search that fills that pool
 
 
 class HybridRetriever:
@@ -30,6 +33,7 @@ class HybridRetriever:
         adaptive: bool = True,
         reranker: Reranker | None = None,
         rerank_top: int = 20,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
@@ -38,6 +42,7 @@ class HybridRetriever:
         self._adaptive = adaptive
         self._reranker = reranker
         self._rerank_top = rerank_top if reranker is not None else 0
+        self._lexicon = lexicon
 
     def retrieve(self, query: str, *, top_k: int) -> tuple[Hit, ...]:
         """The best `top_k` distinct passages, best first; ranks count from 1.
@@ -47,14 +52,17 @@ class HybridRetriever:
         terms = list(dict.fromkeys(analyse(query)))
         frequencies = self._store.document_frequencies(terms)
         passages = self._store.stats().chunks
+        vector = self._embedder.embed_query(query)
         found = self._store.search(
             _telling(terms, frequencies, passages),
-            self._embedder.embed_query(query),
+            vector,
             limit=max(2 * top_k, self._candidates, self._rerank_top),
         )
+        by_words, by_meaning = self._weights(found, frequencies, passages)
+        translated = self._translated(query, vector) if by_words < by_meaning else []
         scores = reciprocal_rank_fusion(
-            ([c.key for c in found.lexical], [c.key for c in found.dense]),
-            self._weights(found, frequencies, passages),
+            ([c.key for c in found.lexical], translated or [c.key for c in found.dense]),
+            (by_words, by_meaning),
         )
         # More than asked for, so that reprints don't leave the answer short.
         keys = list(scores)[: max(top_k, self._rerank_top) + _SPARE]
@@ -64,6 +72,41 @@ class HybridRetriever:
         best = [*judged, *(key for key in groups if key not in judged)][:top_k]
         shown = [(key, groups[key]) for key in best]
         return _explained(shown, scores, chunks, found, terms, judged)
+
+    def _translated(self, query: str, vector: Vectors) -> list[int]:
+        """The passages that have the query's words in Chinese or its meaning, best first.
+
+        Each passage's word score, as a share of the best one, and its cosine are added. Empty where
+        there is no lexicon, or nothing in the query that it can translate.
+        """
+        words = self._lexicon.translate(query) if self._lexicon and self._adaptive else []
+        if not words:
+            return []
+        likely = (term for terms in words for term, _ in terms[:_TRANSLATED_TERMS])
+        cut = list(dict.fromkeys(part for term in likely for part in _longest(term)))
+        found = self._store.search(cut, vector, limit=_TRANSLATED_POOL)
+        cosines = {c.key: c.score for c in found.dense}
+        least = min(cosines.values(), default=0.0)
+        pool = self._store.passages([*cosines, *(c.key for c in found.lexical)])
+        terms = weighed(words, self._rarities(words))
+        # Not `fold`, which takes thrice the time: terms are Simplified characters or lower case.
+        scores = {
+            key: word_score(simplify(f"{chunk.context}\n{chunk.text}".lower()), terms)
+            for key, (chunk, _) in pool.items()
+        }
+        best = max(scores.values(), default=0.0) or 1.0
+        return sorted(scores, key=lambda key: -scores[key] / best - cosines.get(key, least))
+
+    def _rarities(self, words: Sequence[Translations]) -> dict[str, float]:
+        """How rare each term is; a term of several bigrams is as rare as the rarest of them."""
+        parts = {term: _longest(term) for terms in words for term, _ in terms}
+        flat = list(dict.fromkeys(part for cut in parts.values() for part in cut))
+        counts = dict(zip(flat, self._store.document_frequencies(flat), strict=True))
+        passages = self._store.stats().chunks
+        return {
+            term: rarity(min(map(counts.__getitem__, cut), default=passages), passages)
+            for term, cut in parts.items()
+        }
 
     def _judged(
         self,
@@ -87,6 +130,11 @@ class HybridRetriever:
         best = found.lexical[0].score if found.lexical else 0.0
         lexical = min(1.0, coverage(best, frequencies, passages) / _ENOUGH_COVERAGE)
         return lexical, max(self._dense_weight, 1.0 - lexical)
+
+
+def _longest(term: str) -> list[str]:
+    """The search terms of a translation: its bigrams, or itself where it is too short for one."""
+    return [part for part in analyse_folded(term) if len(part) > 1] or [term]
 
 
 def _telling(terms: Sequence[str], frequencies: Sequence[int], passages: int) -> list[str]:

@@ -91,18 +91,25 @@ def kept_out_ids(ids: Sequence[str]) -> set[str]:
 def read_corpus(data: Path) -> Corpus:
     """Everything that training may see; opens `TRAINING_FILES` and no other file."""
     training, _ = read_news(data)
-    translations = list(dict.fromkeys(_translations(data)))
-    random.Random(_SPLIT_SEED).shuffle(translations)
-    held_out = min(1000, len(translations) // 10)
+    translations, held_out = read_translations(data)
     return Corpus(
         news=training,
-        dictionary=list(_dictionary(data)),
-        translations=translations[held_out:],
-        held_out=translations[:held_out],
+        dictionary=list(read_dictionary(data)),
+        translations=translations,
+        held_out=held_out,
     )
 
 
-def _dictionary(data: Path) -> Iterator[tuple[str, Sequence[str]]]:
+def read_translations(data: Path) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The sentence pairs for training and those held out, the same on every machine."""
+    translations = list(dict.fromkeys(_translations(data)))
+    random.Random(_SPLIT_SEED).shuffle(translations)
+    held_out = min(1000, len(translations) // 10)
+    return translations[held_out:], translations[:held_out]
+
+
+def read_dictionary(data: Path) -> Iterator[tuple[str, Sequence[str]]]:
+    """Folded headwords, each with its glosses."""
     for line in read_lines(data / "cedict_zh_en.tsv.xz"):
         fields = line.split("\t")
         if len(fields) == 3:

@@ -22,7 +22,7 @@ _PLACE = re.compile(
     r"region|republic|kingdom|state|banner|island|river|mountain|village|continent)\b",
     re.IGNORECASE,
 )
-_NAME_START = re.compile(r"[A-Z]")
+_NAME_START = re.compile(r"[A-Z]|name of town in |place name$")
 _SUFFIX = re.compile(
     r"(?:特别行政区|(?:..族)+自治[州县旗区]|自治[区州县]|地区|新区|林区|省|市|区|县|旗|镇|乡|盟)$"
 )

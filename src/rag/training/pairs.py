@@ -53,8 +53,8 @@ def read_glosses(entries: Iterable[tuple[str, Sequence[str]]]) -> Glosses:
     names: list[Pair] = []
     for word, glosses in entries:
         for gloss in glosses:
-            clean = _PARENTHESES.sub(" ", gloss).strip()
-            if not clean or _POINTER.match(clean) or is_cjk(clean) or not is_cjk(word):
+            clean = clean_gloss(gloss)
+            if clean is None or not is_cjk(word):
                 continue
             if clean[0].isupper() and len(clean.split()) <= 2 and len(word) > 1:
                 names.append((clean.lower(), word))
@@ -66,6 +66,12 @@ def read_glosses(entries: Iterable[tuple[str, Sequence[str]]]) -> Glosses:
         for word, glosses in english.items()
     }
     return Glosses(english, {word: others for word, others in synonyms.items() if others}, names)
+
+
+def clean_gloss(gloss: str) -> str | None:
+    """The gloss without remarks; None when it only points to another entry or says nothing."""
+    clean = _PARENTHESES.sub(" ", gloss).strip()
+    return None if not clean or _POINTER.match(clean) or is_cjk(clean) else clean
 
 
 @dataclass(frozen=True, slots=True)
