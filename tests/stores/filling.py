@@ -56,7 +56,7 @@ def dense(store: PassageStore, query: str, *, limit: int = 10) -> list[str]:
 class Compacting(LocalBackend):
     """A store that compacts after every update which leaves more than `limit` passages recent.
 
-    A base of ten passages or more has inverted lists, of some twelve passages each.
+    A base of twenty passages or more has sketches.
     """
 
     limit = 0
@@ -70,7 +70,7 @@ class Compacting(LocalBackend):
     def compact(self, starting: Callable[[], None] = lambda: None) -> bool:
         with (
             patch.multiple(compaction, BASE_FROM=self.limit, _SHARE=10**9),
-            patch.multiple(vectors, LISTS_FROM=10, PER_LIST=12),
+            patch.object(vectors, "SKETCHED_FROM", 20),
         ):
             return super().compact(starting)
 

@@ -110,7 +110,6 @@ def test_base_and_recent_are_searched_as_one(large: LocalBackend) -> None:
 def test_with_and_without_a_base_an_index_is_the_same(
     tmp_path: Path, kind: type[LocalBackend], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors, "PROBED", 1.0)
     plain, other = LocalBackend(tmp_path / "plain", RECIPE), kind(tmp_path / "other", RECIPE)
     rng = random.Random(seed)
     for _ in range(12):
@@ -169,38 +168,59 @@ def test_a_moved_article_keeps_its_passages_and_can_go(root: Path) -> None:
             assert lexical(store, "两份") == [shared.text] * left
 
 
-# Inverted lists
+# Sketches
 
 
-def test_lists_hold_every_vector_once_and_a_passage_finds_itself(
+@pytest.mark.parametrize("dimensions", [32, 33])
+def test_a_base_with_sketches_finds_nearly_what_an_exact_one_does(
+    tmp_path: Path, dimensions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(3000, dimensions)).astype(np.float32)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    recent = vectors.new_index(dimensions)
+    vectors.add(recent, range(5000, 8000), points)
+    vectors.save_index(recent, tmp_path / "recent")
+    vectors.save_index(vectors.new_index(dimensions), tmp_path / "empty")
+    gone = [5007, 7999]
+    for name, limit in (("exact", 10_000), ("sketched", 1000)):
+        monkeypatch.setattr(vectors, "SKETCHED_FROM", limit)
+        built = vectors.build_base(tmp_path / "recent", None, removed=[], dimensions=dimensions)
+        vectors.save_index(built, tmp_path / name)
+    exact, sketched = (
+        vectors.VectorsReader(tmp_path / "empty", tmp_path / name, removed=gone)
+        for name in ("exact", "sketched")
+    )
+    shared = 0
+    for number in range(0, 3000, 100):
+        one, two = (each.search(points[number], limit=20) for each in (exact, sketched))
+        assert len(one) == len(two) == 20
+        assert one[0] == two[0]
+        shared += len({c.key for c in one} & {c.key for c in two})
+    assert shared > 0.95 * 20 * 30
+    assert sketched.search(points[7], limit=1)[0].key != 5007
+
+
+def test_vectors_are_the_same_to_the_last_bit_when_they_are_compacted_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors, "LISTS_FROM", 100)
-    monkeypatch.setattr(vectors, "PER_LIST", 12)
-    rng = np.random.default_rng(0)
-    points = rng.normal(size=(400, 32)).astype(np.float32)
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    monkeypatch.setattr(vectors, "SKETCHED_FROM", 100)
+    points = np.random.default_rng(0).normal(size=(400, 32)).astype(np.float32)
     recent = vectors.new_index(32)
     vectors.add(recent, range(1000, 1400), points)
-    vectors.save_index(recent, tmp_path / "recent")
-    built = vectors.build_base(tmp_path / "recent", None, removed=[], dimensions=32)
-    assert built.nlist == 32
-    vectors.save_index(built, tmp_path / "base")
+    vectors.save_index(recent, tmp_path / "0")
     vectors.save_index(vectors.new_index(32), tmp_path / "empty")
-
-    gone = [1007, 1399]
-    reader = vectors.VectorsReader(tmp_path / "empty", tmp_path / "base", removed=gone)
-    for number in range(400):
-        first = reader.search(points[number], limit=1)[0].key
-        assert (first == 1000 + number) is (1000 + number not in gone)
-    again = vectors.build_base(tmp_path / "empty", tmp_path / "base", removed=gone, dimensions=32)
-    assert again.ntotal == 398
-    keys = np.delete(np.arange(1000, 1400), [7, 399])
-    hashtable = 2
-    for index in (built, again):
-        index.set_direct_map_type(hashtable)
-    # Sorted into lists once more, a vector is the same to the last bit.
-    assert (again.reconstruct_batch(keys) == built.reconstruct_batch(keys)).all()
+    first = vectors.build_base(tmp_path / "0", None, removed=[], dimensions=32)
+    vectors.save_index(first, tmp_path / "1")
+    second = vectors.build_base(
+        tmp_path / "empty", tmp_path / "1", removed=[1007, 1399], dimensions=32
+    )
+    vectors.save_index(second, tmp_path / "2")
+    ((keys, before),) = vectors.read_all(tmp_path / "1")
+    ((left, after),) = vectors.read_all(tmp_path / "2")
+    assert left.tolist() == [key for key in keys.tolist() if key not in (1007, 1399)]
+    assert (after == np.delete(before, [7, 399], axis=0)).all()
+    assert np.abs(before - points).max() < 0.002
 
 
 # Compaction
@@ -209,7 +229,6 @@ def test_lists_hold_every_vector_once_and_a_passage_finds_itself(
 def test_compaction_publishes_the_same_articles_and_happens_once(
     large: LocalBackend, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors, "PROBED", 1.0)
     before = shown(large.open())
     first = large.snapshot()
     monkeypatch.setattr(compaction, "BASE_FROM", 0)

@@ -6,8 +6,8 @@ what notices. To compute them all takes as long as to read the index, so what is
 - at opening, the size of every file; the sha256 of the terms, since tantivy stops at some damaged
   ones instead of saying so (half a second for a million passages); that of other whole files up to
   AT_OPENING bytes in sum, which is everything below some 50,000 passages; and of the rest that of
-  their first HEAD bytes: there a large index of vectors has its structure, which a search follows,
-  and behind it are numbers, which can't lead astray;
+  their first HEAD bytes, where a large file has most of its structure: what comes behind it are
+  texts and numbers, which can't lead astray;
 - then, by a thread of the reader, the sha256 of the rest. Until it is through (seconds for a
   gigabyte), an answer may rest on damaged bytes; from when it finds some, the reader refuses. A
   file that this process has found sound isn't read again for the next generation that links it;
