@@ -36,7 +36,6 @@ from rag.protocols import Vectors
 from rag.stores import vectors
 from rag.stores.generations import BASE, VECTORS
 from rag.stores.vectors import Keys
-from rag.text import analyse
 
 Figures = dict[str, float]
 Item = TypeVar("Item")
@@ -93,9 +92,6 @@ class Growth:
         figures |= _latency("retrieval", questions, lambda q: retriever.retrieve(q, top_k=8))
         embedded = [embedder.embed_query(question) for question in questions]
         figures |= _latency("vectors", embedded, lambda v: store.search([], v, limit=50))
-        zero = np.zeros(embedder.dimensions, np.float32)
-        cut = [list(dict.fromkeys(analyse(question))) for question in questions]
-        figures |= _latency("words", cut, lambda t: store.search(t, zero, limit=50))
         figures["recall@20"] = self._recall(embedded, store.search)
         store.close()
         return figures | self._resident()
