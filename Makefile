@@ -64,6 +64,7 @@ EXAMPLES ?= 100000
 torture: $(DEV_STAMP)
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS)
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS) --restore
+	$(BIN)/python -m tests.torture --rounds $(ROUNDS) --compact
 	$(BIN)/python -m tests.faults.disk
 	$(BIN)/python -m tests.faults.damage --places $(ROUNDS)
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto tests/fuzz

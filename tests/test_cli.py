@@ -257,6 +257,23 @@ def test_a_question_that_asks_nothing_is_answered_with_a_sentence(rag: Rag, ques
 
 
 @pytest.mark.usefixtures("indexed")
+def test_a_large_index_is_arranged_after_the_update_is_there(
+    rag: Rag, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.stores.compaction.BASE_FROM", 2)
+    (home / "docs" / "third.md").write_text("# 渡槽\n\n第三座渡槽长417米。", encoding="utf-8")
+    done = rag("index")
+    assert (done.code, done.out) == (0, "")
+    lines = done.err.strip().splitlines()
+    assert "index: 3 articles" in lines[-2]
+    assert "is now being arranged for its size" in lines[-1]
+    assert len(list(home.glob("index/generations/*/base/vectors.faiss"))) == 1
+    assert "417米" in rag("ask", "第三座渡槽长多少米?").out
+    assert "arranged" not in rag("index").err
+    assert rag("doctor").code == 0
+
+
+@pytest.mark.usefixtures("indexed")
 def test_bytes_that_are_no_text_are_asked_as_well_as_they_can(rag: Rag, home: Path) -> None:
     broken = b"\xff" + QUESTION.encode()
     alone = finished(process("ask", broken, "--json", home=home))

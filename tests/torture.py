@@ -2,6 +2,7 @@
 
     python -m tests.torture --rounds 1000
     python -m tests.torture --rounds 1000 --restore    # the states come out of backups
+    python -m tests.torture --rounds 1000 --compact    # updates link a base, and compact in turn
 
 Each round forks a child that brings the index from one state to the next and kills it with
 SIGKILL: after a random time, a random time after `commit` began, before a random one of its file
@@ -35,7 +36,7 @@ from rag.serving.feedback import FILE_NAME, FeedbackStore, Given
 from rag.stores import LocalBackend, LocalWriter
 from rag.stores.backup import back_up, restore
 from rag.types import Answer
-from tests.stores.filling import dense, lexical
+from tests.stores.filling import Compacting, dense, lexical
 from tests.support import RECIPE, article, indexed
 
 STATES = 6
@@ -175,11 +176,14 @@ class Torture:
     ) -> None:
         steps = _count_file_operations(dies_at, publishing=publishing)
         wanted = self._states[state]
-        with LocalBackend(self._folder, RECIPE).update(rebuild=rebuild) as writer:
+        with self._backend().update(rebuild=rebuild) as writer:
             _fill(writer, wanted)
             os.write(pipe, b"c")
             writer.commit()
         os.write(pipe, steps().to_bytes(4, "big"))
+
+    def _backend(self) -> LocalBackend:
+        return LocalBackend(self._folder, RECIPE)
 
     def _state(self) -> int:
         """Which state the index is in, found and verified by a child."""
@@ -217,6 +221,15 @@ class Torture:
         assert sorted(everything) == sorted(document.text for document in found)
         assert sorted(lexical(store, "岗位", limit=100)) == sorted(everything)
         return state
+
+
+class CompactingTorture(Torture):
+    """The same with a base, which takes in what is recent whenever that is more than a state."""
+
+    def _backend(self) -> LocalBackend:
+        backend = Compacting(self._folder, RECIPE)
+        backend.limit = FILES * 3
+        return backend
 
 
 class RestoreTorture(Torture):
@@ -323,6 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--restore", action="store_true", help="restore backups instead")
+    parser.add_argument("--compact", action="store_true", help="with a base, compacted in turn")
     options = parser.parse_args(arguments)
     seed = random.randrange(2**32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)  # noqa: T201
@@ -330,7 +344,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Memory, where there is such a folder: a kill, unlike a power cut, loses no unwritten page.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="torture-", dir=memory) as folder:
-        kind = RestoreTorture if options.restore else Torture
+        kind = Torture
+        if options.restore or options.compact:
+            kind = RestoreTorture if options.restore else CompactingTorture
         rounds = kind(Path(folder) / "index", seed).run(options.rounds)
     seconds = time.perf_counter() - start
     killed = [r for r in rounds if r.killed]

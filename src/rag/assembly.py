@@ -424,6 +424,14 @@ class LiveAssistant:
         """Change the index. Raises IndexBusyError, IndexUnusableError, StorageError."""
         return self._backend.update()
 
+    def compact(self) -> None:
+        """Let a thread arrange the index for its size, if that is due; answers go on."""
+        threading.Thread(target=self._compact, name="index compaction", daemon=True).start()
+
+    def _compact(self) -> None:
+        with suppress(RagError):  # the next update tries again; `rag index` says what is wrong
+            self._backend.compact()
+
 
 @lru_cache(maxsize=8192)
 def segment(folded: str) -> Sequence[Span]:

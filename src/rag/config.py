@@ -218,7 +218,7 @@ class AnsweringSettings(_Section):
             le=1,
             description="probability of being right below which the answer is declined",
         ),
-    ] = 0.2
+    ] = 0.24
     reader: Annotated[
         str,
         Field(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.chunking import Chunker
 from rag.errors import LoadError
 from rag.loaders import Batch, Limits, Problem, SourceFile, discover, file_sha256, read
-from rag.protocols import Embedder, IndexedDocument, StoreBackend, StoreStats, StoreWriter
+from rag.protocols import (
+    Embedder,
+    FileRecord,
+    IndexedDocument,
+    StoreBackend,
+    StoreStats,
+    StoreWriter,
+)
 from rag.text import analyse
 from rag.types import Chunk, Document
 
@@ -89,22 +96,26 @@ class Indexer:
         files, problems = discover(paths)
         tally = _Tally(problems=list(problems))
         with self._backend.update(rebuild=rebuild) as writer:
-            hashes, todo = self._changed(files, writer, tally)
-            self._read(todo, hashes, writer, tally, progress)
+            known = writer.files()
+            hashes, todo = self._changed(files, known, tally)
+            self._read(todo, hashes, known, writer, tally, progress)
             if prune:
                 tally.removed = _prune(writer, files, paths)
             # An empty folder makes an empty index; one where everything failed makes none.
-            fresh = not writer.files() and not tally.touched and not tally.problems
+            fresh = not known and not tally.touched and not tally.problems
             stats = writer.commit() if tally.touched or fresh else None
         return IndexReport(
             tally.added, tally.changed, tally.unchanged, tally.removed, tuple(tally.problems), stats
         )
 
+    def compact(self, starting: Callable[[], None]) -> bool:
+        """As `StoreBackend.compact`: for after an update that people already have."""
+        return self._backend.compact(starting)
+
     def _changed(
-        self, files: Sequence[SourceFile], writer: StoreWriter, tally: _Tally
+        self, files: Sequence[SourceFile], known: Mapping[str, FileRecord], tally: _Tally
     ) -> tuple[dict[str, str], list[SourceFile]]:
         """The hash of each file, and those whose hash isn't the one the index knows."""
-        known = writer.files()
         hashes: dict[str, str] = {}
         todo = []
         for file in files:
@@ -124,11 +135,11 @@ class Indexer:
         self,
         files: Sequence[SourceFile],
         hashes: dict[str, str],
+        known: Mapping[str, FileRecord],
         writer: StoreWriter,
         tally: _Tally,
         progress: Callable[[Progress], None],
     ) -> None:
-        known = set(writer.files())
         pending = _Pending(self._embedder, self._chunker, writer)
         meter = _Meter(files, progress)
         started: dict[str, bool] = {}  # file being read -> whether it has had a problem

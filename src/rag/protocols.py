@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,6 +203,10 @@ class PassageStore(Protocol):
 
     def stats(self) -> StoreStats: ...
 
+    def verify(self) -> None:
+        """Return once everything is known to be as it was written. Raises DamagedIndexError."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -256,5 +260,14 @@ class StoreBackend(Protocol):
         """One update at a time; what isn't committed when it ends is discarded.
 
         Raises IndexBusyError, StorageError.
+        """
+        ...
+
+    def compact(self, starting: Callable[[], None] = lambda: None) -> bool:
+        """Bring what updates have left into the form that is fastest, if that is worth its time.
+
+        What the index holds stays the same and readers go on. Calls `starting` before what may
+        take minutes; whether there was anything to do. Raises IndexBusyError, StorageError,
+        IndexUnusableError.
         """
         ...

@@ -117,6 +117,8 @@ def test_other_languages_are_left_to_the_rules(reader: NeuralReader) -> None:
     assert reader.read("How many posts are there?", PASSAGES) == []
     assert reader.read("書記はだれですか?", PASSAGES) == []
     assert reader.read("谁是书记?", ["The secretary is Wang Xiaoming."]) == []
+    english = "His name is Jian Yunjiu (简云久), an engineer at the works in the village."
+    assert reader.read("简云久是做什么的?", [english]) == []
 
 
 def test_reading_twice_gives_the_same(reader: NeuralReader) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from rag.protocols import PassageStore
 from rag.retrieval import HybridRetriever, Lexicon
+from rag.retrieval.hybrid import _telling
 from rag.stores import LocalBackend
 from rag.types import Document, Hit
 from tests.support import EMBEDDER, RECIPE, article, indexed
@@ -221,3 +222,20 @@ def test_a_lexicon_changes_nothing_where_words_are_found_or_vectors_are_fixed(
     assert HybridRetriever(store, EMBEDDER, lexicon=lexicon, adaptive=False).retrieve(
         "flower baskets", top_k=5
     ) == HybridRetriever(store, EMBEDDER, adaptive=False).retrieve("flower baskets", top_k=5)
+
+
+def test_a_small_index_is_searched_for_every_term() -> None:
+    assert _telling(["的", "龙泉"], [9_000, 3], 9_999) == ["的", "龙泉"]
+
+
+def test_a_large_index_is_searched_for_the_rarest_terms() -> None:
+    terms = list("甲乙丙丁戊己庚辛")
+    # An eighth of 80,000 is 10,000: the first stands in too many passages.
+    assert _telling(terms, [10_001, 10_000, 1, 1, 1, 1, 1, 1], 80_000) == terms[1:]
+    # Five are left then, too few: better all of them.
+    assert _telling(terms, [10_001] * 3 + [1] * 5, 80_000) == terms
+    # Six always, more as long as they stand in 200,000 passages together, in the question's order.
+    counts = [90_000, 100_000, 110_000, 120_000, 1, 2, 30_000, 40_000]
+    assert _telling(terms, counts, 1_000_000) == ["甲", "乙", "戊", "己", "庚", "辛"]
+    counts = [90_000, 60_000, 70_000, 1, 1, 2, 20_000, 20_000]
+    assert _telling(terms, counts, 1_000_000) == ["乙", "丙", "丁", "戊", "己", "庚", "辛"]

@@ -1,4 +1,4 @@
-"""`rag` with every address that it connects to, or asks a name server for, noted in a file."""
+"""`rag` with every address that it connects, sends or listens to, or looks up, noted in a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def main() -> None:
     log = Path(sys.argv[1]).open("a", encoding="utf-8")  # noqa: SIM115 - open until the end
 
     def note(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "socket.connect":
+        if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"):
             log.write(f"{arguments[1]}\n")
         elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
             log.write(f"{event} {arguments[0]}\n")

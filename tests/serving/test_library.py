@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.assembly import LiveAssistant
+from rag.config import IndexSettings, ServerSettings, Settings
 from rag.errors import StorageError
 from rag.serving.feedback import FeedbackStore, Given
-from rag.serving.library import safe_name
+from rag.serving.library import Library, Upload, safe_name
+from rag.stores import compaction
 from rag.types import Answer, Citation, DocumentInfo, Turn
 
 INFO = DocumentInfo("id1", "蓝溪村", "docs/a.md")
@@ -112,3 +116,30 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         list(store.candidates())
     with pytest.raises(StorageError, match=r"feedback\.sqlite"):
         store.add(Given("a1", answer()), "up", "")
+
+
+def test_an_upload_that_makes_an_index_large_has_it_compacted_while_answers_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "BASE_FROM", 1)
+    settings = Settings(
+        index=IndexSettings(dir=tmp_path / "index"),
+        server=ServerSettings(upload_dir=tmp_path / "docs"),
+    )
+    uploads = []
+    for number in range(3):
+        path = tmp_path / f"{number}.md"
+        path.write_text(f"# 水库\n\n第{number}号水库在2023年加固了{number}.5公里堤坝。", "utf-8")
+        uploads.append(Upload(path.name, path))
+    live = LiveAssistant(settings)
+    outcomes = Library(settings, live).add(uploads)
+    assert [outcome.error for outcome in outcomes] == [None] * 3
+    first = live.get()
+    for thread in threading.enumerate():
+        if thread.name == "index compaction":
+            thread.join(60)
+    live.refresh()
+    assert live.get().stats().snapshot > first.stats().snapshot
+    assert len(list(tmp_path.glob("index/generations/*/base/vectors.faiss"))) == 1
+    question = "第2号水库加固了多少公里堤坝?"
+    assert first.ask(question).short_answer == live.get().ask(question).short_answer == "2.5公里"

@@ -11,6 +11,7 @@ import pytest
 
 from rag.protocols import StoreBackend
 from rag.stores import LocalBackend
+from tests.stores.filling import Compacting, CompactingInTurn
 from tests.stores.milvus_lite import MilvusLite, milvus_backend
 from tests.support import RECIPE
 
@@ -32,6 +33,14 @@ def _local(folder: Path, _request: pytest.FixtureRequest) -> StoreBackend:
     return LocalBackend(folder / "index", RECIPE)
 
 
+def _all_in_the_base(folder: Path, _request: pytest.FixtureRequest) -> StoreBackend:
+    return Compacting(folder / "index", RECIPE)
+
+
+def _with_a_base(folder: Path, _request: pytest.FixtureRequest) -> StoreBackend:
+    return CompactingInTurn(folder / "index", RECIPE)
+
+
 def _milvus(folder: Path, request: pytest.FixtureRequest) -> StoreBackend:
     uri: str = request.getfixturevalue("milvus")
     return milvus_backend(uri, folder, alias=f"t{secrets.token_hex(4)}")
@@ -45,6 +54,8 @@ def _milvus_without_bm25(folder: Path, request: pytest.FixtureRequest) -> StoreB
 
 BACKENDS: dict[str, Callable[[Path, pytest.FixtureRequest], StoreBackend]] = {
     "local": _local,
+    "local, all in the base": _all_in_the_base,
+    "local, with a base": _with_a_base,
     "milvus": _milvus,
     "milvus without BM25": _milvus_without_bm25,
 }

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
 from rag.protocols import PassageStore, StoreBackend, StoreStats, StoreWriter
+from rag.stores import LocalBackend, LocalWriter, compaction, vectors
 from rag.text import analyse
 from rag.types import Document
 from tests.support import EMBEDDER, article, indexed
@@ -46,3 +51,35 @@ def dense(store: PassageStore, query: str, *, limit: int = 10) -> list[str]:
     found = store.search(analyse(query), EMBEDDER.embed_query(query), limit=limit).dense
     chunks = store.passages([candidate.key for candidate in found])
     return [chunks[candidate.key][0].text for candidate in found]
+
+
+class Compacting(LocalBackend):
+    """A store that compacts after every update which leaves more than `limit` passages recent.
+
+    A base of twenty passages or more has sketches.
+    """
+
+    limit = 0
+
+    @contextmanager
+    def update(self, *, rebuild: bool = False) -> Iterator[LocalWriter]:
+        with super().update(rebuild=rebuild) as writer:
+            yield writer
+        self.compact()
+
+    def compact(self, starting: Callable[[], None] = lambda: None) -> bool:
+        with (
+            patch.multiple(compaction, BASE_FROM=self.limit, _SHARE=10**9),
+            patch.object(vectors, "SKETCHED_FROM", 20),
+        ):
+            return super().compact(starting)
+
+
+class CompactingInTurn(Compacting):
+    """The same after every other update, so that readers find a base and what came after it."""
+
+    updates = 0
+
+    def compact(self, starting: Callable[[], None] = lambda: None) -> bool:
+        self.updates += 1
+        return self.updates % 2 == 1 and super().compact(starting)

@@ -180,6 +180,7 @@ def _index(settings: Settings) -> Iterator[Finding]:
     from rag.assembly import backend_of, embedder_of
 
     with closing(backend_of(settings, embedder_of(settings)).open()) as store:
+        store.verify()  # every byte, however large it is
         stats = store.stats()
     place = index_place(settings)
     yield Finding(

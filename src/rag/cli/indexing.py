@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import click
 
 from rag.cli.base import cli, index_option, index_place, lang, say, with_index
 from rag.config import Settings
+from rag.errors import IndexBusyError
 
 if TYPE_CHECKING:
     from rag.indexing import IndexReport, Progress
@@ -59,7 +60,16 @@ def build(
             f"index: {documents} articles, {chunks} passages in {place}",
             f"索引：{documents} 篇文章，{chunks} 个段落，位于 {place}",
         )
+        with suppress(IndexBusyError):  # whoever is writing now will do it
+            indexer.compact(_compacting)
     return report
+
+
+def _compacting() -> None:
+    say(
+        "the index is in use and is now being arranged for its size; this may be interrupted",
+        "索引已可使用，正在按规模重新整理；可以中断",
+    )
 
 
 @contextmanager

@@ -107,6 +107,7 @@ class Library:
                 _put_back(target, old if old.exists() else None)
             outcomes.append(Outcome(name, None if error else source, error))
         self._live.refresh()
+        self._live.compact()
         return outcomes
 
     def remove(self, document_id: str) -> bool:
@@ -119,6 +120,7 @@ class Library:
                 return False
             writer.commit()
         self._live.refresh()
+        self._live.compact()
         return True
 
 

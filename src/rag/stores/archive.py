@@ -315,7 +315,7 @@ def _harmless(name: str) -> bool:
     """Whether a name of a manifest stays below the generation's folder."""
     parts = name.split("/")
     return (
-        len(parts) <= 2  # `terms/` is the only folder
+        len(parts) <= 2  # `terms/` and `base/` are the only folders
         and all(_PART.fullmatch(part) and part.strip(".") for part in parts)
         and name != MANIFEST
     )

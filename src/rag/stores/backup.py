@@ -26,9 +26,9 @@ from rag.stores.generations import (
     Recipe,
     damaged,
     storage_errors,
-    verify_files,
 )
-from rag.stores.local import LocalStore
+from rag.stores.reader import LocalStore
+from rag.stores.verification import verify_files
 
 _ATTEMPTS = 5
 _SCHEMA = {("table", "feedback"), ("index", "sqlite_autoindex_feedback_1")}

@@ -1,6 +1,8 @@
 """Documents, chunks and files in SQLite.
 
 Chunks are stored as offsets alone, so that `chunk.text == document.text[start:end]` can't fail.
+A catalogue is a recent part, which an update copies and changes, over a base, which it never
+touches; the recent part also says what of the base no longer holds.
 """
 
 from __future__ import annotations
@@ -8,39 +10,88 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rag.protocols import FileRecord, ListedDocument
 from rag.types import Chunk, Document, DocumentInfo, Heading, Page
 
-_SCHEMA = """
-CREATE TABLE documents (
+# The last two say what no longer holds of the base. `hidden` has the number of a document that is
+# gone, and the negative number of one whose row is in the recent part now, its chunks where they
+# were; `replaced` has the files that are gone or were read anew.
+SCHEMA = """
+CREATE TABLE {part}.documents (
     key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, source TEXT NOT NULL,
     date TEXT, author TEXT, publisher TEXT, url TEXT,
     text TEXT NOT NULL, pages TEXT NOT NULL, headings TEXT NOT NULL, indexed_at TEXT NOT NULL);
-CREATE TABLE chunks (
+CREATE TABLE {part}.chunks (
     key INTEGER PRIMARY KEY, document INTEGER NOT NULL, id TEXT NOT NULL,
     start INTEGER NOT NULL, "end" INTEGER NOT NULL, context TEXT NOT NULL, page INTEGER);
-CREATE INDEX chunks_document ON chunks (document);
-CREATE TABLE files (source TEXT PRIMARY KEY, sha256 TEXT NOT NULL);
-CREATE TABLE origins (
+CREATE INDEX {part}.chunks_document ON chunks (document);
+CREATE TABLE {part}.files (source TEXT PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE {part}.origins (
     source TEXT NOT NULL, document INTEGER NOT NULL,
     PRIMARY KEY (source, document)) WITHOUT ROWID;
-CREATE INDEX origins_document ON origins (document);
+CREATE INDEX {part}.origins_document ON origins (document);
+CREATE TABLE {part}.hidden (document INTEGER PRIMARY KEY);
+CREATE TABLE {part}.replaced (source TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+# Unqualified names are these views; `main` is the recent part.
+VIEWS = """
+CREATE TEMP VIEW documents AS SELECT * FROM main.documents UNION ALL
+    SELECT * FROM base.documents WHERE key NOT IN main.hidden AND -key NOT IN main.hidden;
+CREATE TEMP VIEW names AS SELECT key, title, source FROM main.documents UNION ALL
+    SELECT key, title, source FROM base.documents
+    WHERE key NOT IN main.hidden AND -key NOT IN main.hidden;
+CREATE TEMP VIEW chunks AS SELECT * FROM main.chunks UNION ALL
+    SELECT * FROM base.chunks WHERE document NOT IN main.hidden;
+CREATE TEMP VIEW files AS SELECT * FROM main.files UNION ALL
+    SELECT * FROM base.files WHERE source NOT IN main.replaced
+    AND source NOT IN (SELECT source FROM main.files);
+CREATE TEMP VIEW origins AS SELECT * FROM main.origins UNION ALL
+    SELECT * FROM base.origins WHERE source NOT IN main.replaced
+    AND document NOT IN main.hidden;
+"""
+UNCHANGING = "?mode=ro&immutable=1"
 _INFO = "d.id, d.title, d.source, d.date, d.author, d.publisher, d.url"
+# A document's chunks are all in one part. SQLite would read a whole view to count some of its rows.
+_CHUNKS = " + ".join(
+    f"(SELECT COUNT(*) FROM {part}.chunks c WHERE c.document = d.key)" for part in ("main", "base")
+)
+_NAMED = "WHERE d.title LIKE ? ESCAPE '!' OR d.source LIKE ? ESCAPE '!'"
+# Counted over the columns in question: over `documents` every text would be read.
+_COUNTED = f"SELECT COUNT(*) FROM names d {_NAMED}"
+_COUNT = (
+    "SELECT (SELECT COUNT(*) FROM main.documents) + (SELECT COUNT(*) FROM base.documents)"
+    " - (SELECT COUNT(*) FROM main.hidden)"
+)
+
+
+def connect(path: Path, base: Path | None, *, options: str = "") -> sqlite3.Connection:
+    """A connection to a recent part with its base and the views over both."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}{options}", uri=True, check_same_thread=False,
+        isolation_level=None,
+    )  # fmt: skip
+    try:
+        if base is None:
+            connection.execute("ATTACH ':memory:' AS base")
+            connection.executescript(SCHEMA.format(part="base"))
+        else:
+            connection.execute("ATTACH ? AS base", (f"{base.absolute().as_uri()}{UNCHANGING}",))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class CatalogueReader:
     """Reads a catalogue that nobody changes; safe in several threads."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(
-            path.absolute().as_uri() + "?mode=ro&immutable=1", uri=True, check_same_thread=False
-        )
+    def __init__(self, path: Path, base: Path | None) -> None:
+        self._connection = connect(path, base, options=UNCHANGING)
+        self._connection.executescript(VIEWS)
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -75,6 +126,11 @@ class CatalogueReader:
             )
         return found
 
+    def removed(self) -> list[int]:
+        """The keys of the base's chunks that are gone."""
+        with self._lock:
+            return removed_chunks(self._connection)
+
     def document(self, document_id: str) -> Document | None:
         """The whole document; None when there is none with this id."""
         rows = self._rows(
@@ -94,134 +150,35 @@ class CatalogueReader:
     def documents(self) -> Iterator[tuple[DocumentInfo, int]]:
         """Every document with its number of chunks, by source, then in file order."""
         for *info, count in self._rows(
-            f"SELECT {_INFO}, (SELECT COUNT(*) FROM chunks c WHERE c.document = d.key) "
-            "FROM documents d ORDER BY d.source, d.key"
+            f"SELECT {_INFO}, {_CHUNKS} FROM documents d ORDER BY d.source, d.key"
         ):
             yield DocumentInfo(*info), count
 
     def listing(self, search: str, limit: int, offset: int) -> tuple[list[ListedDocument], int]:
         """One page of the documents whose title or source holds `search`; how many there are."""
         pattern = f"%{_escaped(search)}%"
-        where = "WHERE d.title LIKE ? ESCAPE '!' OR d.source LIKE ? ESCAPE '!'"
-        rows = self._rows(
-            f"SELECT {_INFO}, (SELECT COUNT(*) FROM chunks c WHERE c.document = d.key), "
-            f"d.indexed_at FROM documents d {where} ORDER BY d.source, d.key LIMIT ? OFFSET ?",
-            (pattern, pattern, limit, offset),
+        where, values = (_NAMED, (pattern, pattern)) if search else ("", ())
+        total = self._rows(_COUNTED if search else _COUNT, values)[0][0]
+        # The order comes from the parts' indexes, merged; only the page's own rows are read whole.
+        page = self._rows(
+            f"SELECT d.source, d.key FROM documents d {where} "
+            "ORDER BY d.source, d.key LIMIT ? OFFSET ?",
+            (*values, limit, offset),
         )
-        total = self._rows(f"SELECT COUNT(*) FROM documents d {where}", (pattern, pattern))[0][0]
-        return [ListedDocument(DocumentInfo(*info), chunks, at) for *info, chunks, at in rows], int(
-            total
-        )
+        keys = [key for _, key in page]
+        rows = {
+            key: ListedDocument(DocumentInfo(*info), chunks, at)
+            for key, *info, chunks, at in self._rows(
+                f"SELECT d.key, {_INFO}, {_CHUNKS}, d.indexed_at FROM documents d "
+                f"WHERE d.key IN ({','.join('?' * len(keys))})",
+                keys,
+            )
+        }
+        return [rows[key] for key in keys], int(total)
 
     def files(self) -> dict[str, FileRecord]:
         with self._lock:
-            return _files(self._connection)
-
-
-class CatalogueWriter:
-    """Changes a catalogue that no reader has open yet."""
-
-    def __init__(self, path: Path, *, next_key: int) -> None:
-        new = not path.exists()
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        # The generation isn't published before everything is flushed, so a crash can't hurt it.
-        self._connection.execute("PRAGMA journal_mode = OFF")
-        self._connection.execute("PRAGMA synchronous = OFF")
-        if new:
-            self._connection.executescript(_SCHEMA)
-        self._connection.execute("BEGIN")
-        self.next_key = next_key
-        self._now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._closed = False
-
-    def close(self) -> None:
-        """Write what is open and close; harmless when it was closed before."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self._connection.execute("COMMIT")
-        finally:
-            self._connection.close()
-
-    def files(self) -> dict[str, FileRecord]:
-        return _files(self._connection)
-
-    def counts(self) -> tuple[int, int]:
-        """Numbers of documents and of chunks."""
-        execute = self._connection.execute
-        documents = execute("SELECT COUNT(*) FROM documents").fetchone()[0]
-        return int(documents), int(execute("SELECT COUNT(*) FROM chunks").fetchone()[0])
-
-    def put_file(self, source: str, sha256: str) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (source, sha256))
-
-    def key_of(self, document_id: str) -> int | None:
-        """The number of a document; None when there is none with this id."""
-        row = self._connection.execute(
-            "SELECT key FROM documents WHERE id = ?", (document_id,)
-        ).fetchone()
-        return None if row is None else int(row[0])
-
-    def add_origin(self, source: str, document: int) -> None:
-        """Note that `source` carries this document."""
-        self._connection.execute("INSERT OR IGNORE INTO origins VALUES (?, ?)", (source, document))
-
-    def add(self, document: Document, chunks: Sequence[Chunk], source: str) -> tuple[int, range]:
-        """Store a new document; its number and the keys of its chunks."""
-        info = document.info
-        key = self.next_key
-        chunk_keys = range(key + 1, key + 1 + len(chunks))
-        self.next_key = key + 1 + len(chunks)
-        pages = json.dumps([(page.number, page.start, page.end) for page in document.pages])
-        headings = json.dumps([(h.start, h.end, h.level) for h in document.headings])
-        self._connection.execute(
-            "INSERT INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                key, info.id, info.title, info.source, info.date, info.author, info.publisher,
-                info.url, document.text, pages, headings, self._now,
-            ),
-        )  # fmt: skip
-        self._connection.executemany(
-            "INSERT INTO chunks VALUES (?,?,?,?,?,?,?)",
-            [
-                (chunk_key, key, chunk.id, chunk.start, chunk.end, chunk.context, chunk.page)
-                for chunk_key, chunk in zip(chunk_keys, chunks, strict=True)
-            ],
-        )
-        self.add_origin(source, key)
-        return key, chunk_keys
-
-    def remove_file(self, source: str) -> list[int]:
-        """Forget a file; the numbers of the documents that no other file carries."""
-        execute = self._connection.execute
-        carried = [row[0] for row in self._of_file(source)]
-        execute("DELETE FROM origins WHERE source = ?", (source,))
-        execute("DELETE FROM files WHERE source = ?", (source,))
-        orphans = []
-        for document in carried:
-            other = execute(
-                "SELECT MIN(source) FROM origins WHERE document = ?", (document,)
-            ).fetchone()[0]
-            if other is None:
-                orphans.append(document)
-            else:  # the document stays and is now shown under the file that still carries it
-                execute("UPDATE documents SET source = ? WHERE key = ?", (other, document))
-        return orphans
-
-    def _of_file(self, source: str) -> Iterable[tuple[int]]:
-        return self._connection.execute(
-            "SELECT document FROM origins WHERE source = ?", (source,)
-        ).fetchall()
-
-    def remove_document(self, document: int) -> list[int]:
-        """Delete a document; the keys its chunks had."""
-        execute = self._connection.execute
-        keys = [row[0] for row in execute("SELECT key FROM chunks WHERE document = ?", (document,))]
-        execute("DELETE FROM chunks WHERE document = ?", (document,))
-        execute("DELETE FROM origins WHERE document = ?", (document,))
-        execute("DELETE FROM documents WHERE key = ?", (document,))
-        return keys
+            return files_of(self._connection)
 
 
 def _escaped(search: str) -> str:
@@ -231,12 +188,20 @@ def _escaped(search: str) -> str:
     return search
 
 
-def _files(connection: sqlite3.Connection) -> dict[str, FileRecord]:
-    rows: Mapping[str, FileRecord] = {
-        source: FileRecord(source, sha256, documents)
-        for source, sha256, documents in connection.execute(
-            "SELECT f.source, f.sha256, (SELECT COUNT(*) FROM origins o WHERE o.source = f.source) "
-            "FROM files f ORDER BY f.source"
+def removed_chunks(connection: sqlite3.Connection) -> list[int]:
+    """The keys of the base's chunks that are gone."""
+    return [
+        row[0]
+        for row in connection.execute(  # CROSS JOIN: from the few to the many
+            "SELECT c.key FROM main.hidden h CROSS JOIN base.chunks c WHERE c.document = h.document"
         )
+    ]
+
+
+def files_of(connection: sqlite3.Connection) -> dict[str, FileRecord]:
+    """The files that a catalogue knows, by source."""
+    documents = dict(connection.execute("SELECT source, COUNT(*) FROM origins GROUP BY source"))
+    return {
+        source: FileRecord(source, sha256, documents.get(source, 0))
+        for source, sha256 in connection.execute("SELECT source, sha256 FROM files ORDER BY source")
     }
-    return dict(rows)

@@ -7,9 +7,11 @@
       generations/<name>/
         manifest.json    what is inside, with the sha256 of every other file
         documents.sqlite, vectors.faiss, terms/
+        base/            the bulk of a large index: documents.sqlite, vectors.faiss
 
 A generation is complete before CURRENT names it and never changes afterwards, so a process that
-is killed at any moment leaves either the old state or the new one.
+is killed at any moment leaves either the old state or the new one. Files that an update doesn't
+change (the base, most of the terms) are hard links to those of the generation before.
 """
 
 from __future__ import annotations
@@ -35,18 +37,23 @@ from rag.errors import (
     StorageError,
 )
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
+DOCUMENTS = "documents.sqlite"
+VECTORS = "vectors.faiss"
+TERMS = "terms"
+BASE = "base"
 _NAME_DIGITS = 8
 
 
 class FileEntry(BaseModel):
-    """Size in bytes and sha256 of one file of a generation."""
+    """Size in bytes and sha256 of one file of a generation; `head` that of a large one's start."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: int
     sha256: str
+    head: str = ""
 
 
 class Recipe(BaseModel):
@@ -62,7 +69,10 @@ class Recipe(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a generation says about itself."""
+    """What a generation says about itself.
+
+    `recent` is how much isn't as the base has it: passages beside it and passages gone from it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,6 +80,7 @@ class Manifest(BaseModel):
     recipe: Recipe
     documents: int
     chunks: int
+    recent: int
     next_key: int
     files: Mapping[str, FileEntry]
 
@@ -219,48 +230,36 @@ class Generations:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def verify_files(path: Path, manifest: Manifest) -> None:
-    """Compare every file with its sha256. Raises DamagedIndexError naming the first that differs.
+def base_of(path: Path, manifest: Manifest, name: str) -> Path | None:
+    """The base's file of this name; None in a generation without a base."""
+    return path / BASE / name if f"{BASE}/{name}" in manifest.files else None
 
-    FAISS and SQLite load some damaged files without complaint; this is what notices.
-    """
-    for name, entry in manifest.files.items():
-        file = path / name
+
+def link_files(source: Path, target: Path) -> None:
+    """A folder `target` that shares the files of `source`, which nobody ever changes."""
+    target.mkdir()
+    for file in source.iterdir():
+        if file.name.endswith(".lock"):
+            continue
         try:
-            same = file.stat().st_size == entry.size and sha256_of(file) == entry.sha256
-        except OSError:
-            raise damaged(file, "missing or not readable", "缺失或无法读取") from None
-        if not same:
-            raise damaged(file, "its bytes have changed", "内容已被改动")
+            os.link(file, target / file.name)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(file, target / file.name)
 
 
 @contextmanager
 def opening(path: Path) -> Iterator[None]:
-    """Translate what SQLite, tantivy and FAISS raise when a file of a generation doesn't open.
+    """Translate what SQLite, tantivy and FAISS raise when a file of a generation isn't readable.
 
     Whoever verified the files may find them gone a moment later: two updates have passed.
     """
     try:
         yield
+    except (UnicodeError, sqlite3.ProgrammingError):  # the caller's doing
+        raise
     except (OSError, sqlite3.Error, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise damaged(path, f"not readable: {reason}", f"无法读取：{reason}") from error
-
-
-def describe_files(path: Path, known: Mapping[str, FileEntry]) -> dict[str, FileEntry]:
-    """The entry of every file under `path` but the manifest; `known` spares hashing linked ones."""
-    entries: dict[str, FileEntry] = {}
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        name = file.relative_to(path).as_posix()
-        if name == MANIFEST or file.name.endswith(".lock"):
-            continue
-        size = file.stat().st_size
-        old = known.get(name)
-        if old is not None and old.size == size and file.stat().st_nlink > 1:
-            entries[name] = old
-        else:
-            entries[name] = FileEntry(size=size, sha256=sha256_of(file))
-    return entries
 
 
 @contextmanager

@@ -5,111 +5,79 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import DamagedIndexError, IncompatibleIndexError
 from rag.protocols import (
-    Candidates,
     FileRecord,
     IndexedDocument,
-    ListedDocument,
     StoreStats,
-    Vectors,
 )
 from rag.stores import terms, vectors
-from rag.stores.catalogue import CatalogueReader, CatalogueWriter
+from rag.stores.catalogue_writer import CatalogueWriter
+from rag.stores.compaction import compacted, is_due
 from rag.stores.generations import (
+    BASE,
+    DOCUMENTS,
     FORMAT,
+    TERMS,
+    VECTORS,
+    FileEntry,
     Generations,
     Manifest,
     Recipe,
-    describe_files,
-    opening,
+    base_of,
+    link_files,
     storage_errors,
-    verify_files,
 )
-from rag.types import Chunk, Document, DocumentInfo
+from rag.stores.reader import LocalStore
+from rag.stores.verification import check, describe_files, verify_files
 
-_DOCUMENTS = "documents.sqlite"
-_VECTORS = "vectors.faiss"
-_TERMS = "terms"
 _OPEN_ATTEMPTS = 3
 
 
-class LocalStore:
-    """One generation, opened for reading: it stays as it is while newer ones are published."""
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The generation an update starts from; `unread` are the files checked in part."""
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
-        verify_files(path, manifest)
-        self._manifest = manifest
-        self._name = path.name
-        with opening(path):
-            self._terms = terms.TermsReader(path / _TERMS)
-            self._vectors = vectors.open_index(path / _VECTORS, mapped=True)
-            self._catalogue = CatalogueReader(path / _DOCUMENTS)
-
-    def search(self, query_terms: Sequence[str], vector: Vectors, *, limit: int) -> Candidates:
-        """As `PassageStore.search`."""
-        return Candidates(
-            lexical=self._terms.search(query_terms, limit=limit),
-            dense=vectors.search(self._vectors, vector, limit=limit),
-        )
-
-    def document_frequencies(self, query_terms: Sequence[str]) -> list[int]:
-        return self._terms.frequencies(query_terms)
-
-    def passages(self, keys: Sequence[int]) -> Mapping[int, tuple[Chunk, DocumentInfo]]:
-        return self._catalogue.passages(keys)
-
-    def document(self, document_id: str) -> Document | None:
-        return self._catalogue.document(document_id)
-
-    def documents(self) -> Iterator[tuple[DocumentInfo, int]]:
-        return self._catalogue.documents()
-
-    def listing(
-        self, *, search: str = "", limit: int = 50, offset: int = 0
-    ) -> tuple[Sequence[ListedDocument], int]:
-        return self._catalogue.listing(search, limit, offset)
-
-    def files(self) -> Mapping[str, FileRecord]:
-        return self._catalogue.files()
-
-    def stats(self) -> StoreStats:
-        return StoreStats(self._manifest.documents, self._manifest.chunks, self._name)
-
-    def close(self) -> None:
-        self._catalogue.close()
+    path: Path
+    manifest: Manifest
+    unread: Sequence[str]
 
 
 class LocalWriter:
     """The next generation while it is being built; `LocalBackend.update` makes one."""
 
     def __init__(
-        self,
-        generations: Generations,
-        base: tuple[Path, Manifest] | None,
-        recipe: Recipe,
-        path: Path,
+        self, generations: Generations, before: _Before | None, recipe: Recipe, path: Path
     ) -> None:
         self._generations = generations
         self._recipe = recipe
-        self._known = {} if base is None else dict(base[1].files)
+        self._before = before
         self._path = path
         self.committed = False
-        if base is not None:
-            shutil.copyfile(base[0] / _DOCUMENTS, self._path / _DOCUMENTS)
-            terms.clone(base[0] / _TERMS, self._path / _TERMS)
+        manifest = before.manifest if before else None
+        self._documents = manifest.documents if manifest else 0
+        self._chunks = manifest.chunks if manifest else 0
+        self._removed: list[int] = []
+        base = None
+        if before is not None and manifest is not None:
+            shutil.copyfile(before.path / DOCUMENTS, path / DOCUMENTS)
+            link_files(before.path / TERMS, path / TERMS)
+            base = base_of(path, manifest, DOCUMENTS)
+            if base is not None:
+                link_files(before.path / BASE, path / BASE)
         self._catalogue = CatalogueWriter(
-            self._path / _DOCUMENTS, next_key=base[1].next_key if base else 1
+            path / DOCUMENTS, base, next_key=manifest.next_key if manifest else 1
         )
-        self._terms = terms.TermsWriter(self._path / _TERMS, create=base is None)
+        self._terms = terms.TermsWriter(path / TERMS, create=before is None)
         self._vectors = (
             vectors.new_index(recipe.dimensions)
-            if base is None
-            else vectors.open_index(base[0] / _VECTORS, mapped=False)
+            if before is None
+            else vectors.open_index(before.path / VECTORS, mapped=False)
         )
 
     def files(self) -> Mapping[str, FileRecord]:
@@ -138,6 +106,8 @@ class LocalWriter:
         document, keys = self._catalogue.add(item.document, item.chunks, source)
         self._terms.add(document, zip(keys, item.terms, strict=True))
         vectors.add(self._vectors, keys, item.vectors)
+        self._documents += 1
+        self._chunks += len(keys)
 
     def remove_file(self, source: str) -> int:
         with storage_errors(self._generations.root):
@@ -155,26 +125,42 @@ class LocalWriter:
 
     def _remove(self, document: int) -> None:
         self._terms.remove(document)
-        vectors.remove(self._vectors, self._catalogue.remove_document(document))
+        keys = self._catalogue.remove_document(document)
+        self._removed.extend(keys)
+        self._documents -= 1
+        self._chunks -= len(keys)
 
     def commit(self) -> StoreStats:
         """Flush, describe and publish. Raises StorageError and leaves the old state in use."""
         with storage_errors(self._generations.root):
-            documents, chunks = self._catalogue.counts()
+            recent = self._catalogue.count_removed()
             self._catalogue.close()
             self._terms.commit()
-            vectors.save_index(self._vectors, self._path / _VECTORS)
+            vectors.remove(self._vectors, self._removed)
+            recent += self._vectors.ntotal
+            vectors.save_index(self._vectors, self._path / VECTORS)
             manifest = Manifest(
                 format=FORMAT,
                 recipe=self._recipe,
-                documents=documents,
-                chunks=chunks,
+                documents=self._documents,
+                chunks=self._chunks,
+                recent=recent,
                 next_key=self._catalogue.next_key,
-                files=describe_files(self._path, self._known),
+                files=self._described(),
             )
             self._generations.publish(self._path, manifest)
         self.committed = True
-        return StoreStats(documents, chunks, self._path.name)
+        return StoreStats(self._documents, self._chunks, self._path.name)
+
+    def _described(self) -> Mapping[str, FileEntry]:
+        """The files of the new generation, once what they were made from is known to be sound."""
+        if self._before is None:
+            return describe_files(self._path, None, {})
+        known = self._before.manifest.files
+        entries = describe_files(self._path, self._before.path, known)
+        merged = [name for name in self._before.unread if entries.get(name) != known[name]]
+        verify_files(self._before.path, self._before.manifest, merged)
+        return entries
 
     def discard(self) -> None:
         """Throw the unfinished generation away.
@@ -250,25 +236,60 @@ class LocalBackend:
         can't be built upon. What isn't committed is discarded.
         """
         with self._generations.writing():
-            base = None if rebuild else self._base()
+            before = None if rebuild else self._before()
             with storage_errors(self._generations.root):
                 self._generations.clear(keep={self._generations.named()})
-                writer = self._begin(base)
+                writer = self._begin(before)
             try:
                 yield writer
             finally:
                 if not writer.committed:
                     writer.discard()
 
-    def _begin(self, base: tuple[Path, Manifest] | None) -> LocalWriter:
+    def _begin(self, before: _Before | None) -> LocalWriter:
         path = self._generations.begin()
         try:
-            return LocalWriter(self._generations, base, self._recipe, path)
+            return LocalWriter(self._generations, before, self._recipe, path)
         except BaseException:  # a disk that is full already isn't left fuller
             shutil.rmtree(path, ignore_errors=True)
             raise
 
-    def _base(self) -> tuple[Path, Manifest] | None:
+    def compact(self, starting: Callable[[], None] = lambda: None) -> bool:
+        """Merge what is recent into the base once that is worth it; whether it was.
+
+        The articles stay as they are, readers go on. Calls `starting` before what may take
+        minutes. Raises IndexBusyError, StorageError, DamagedIndexError and leaves the old state
+        in use when it does.
+        """
+        if not self._due():  # without the lock: nobody is kept from writing for nothing
+            return False
+        with self._generations.writing():
+            current = self._current()
+            if current is None:
+                return False
+            before, manifest = current
+            starting()
+            verify_files(before, manifest)
+            with storage_errors(self._generations.root):
+                self._generations.clear(keep={before.name})
+                path = self._generations.begin()
+                try:
+                    self._generations.publish(path, compacted(before, manifest, path))
+                finally:
+                    if not self._generations.published(path):
+                        shutil.rmtree(path, ignore_errors=True)
+        return True
+
+    def _due(self) -> bool:
+        current = self._current()
+        return current is not None and is_due(current[1])
+
+    def _before(self) -> _Before | None:
+        current = self._current()
+        return None if current is None else _Before(*current, check(*current))
+
+    def _current(self) -> tuple[Path, Manifest] | None:
+        """The generation that can be built upon, if there is one. Raises DamagedIndexError."""
         if not self._generations.pointer.exists():
             return None
         path = self._generations.current()
@@ -278,5 +299,4 @@ class LocalBackend:
             return None
         if manifest.recipe != self._recipe:
             return None
-        verify_files(path, manifest)
         return path, manifest

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -197,6 +197,9 @@ class MilvusStore:
             self._state.documents, self._state.chunks, name_of(self._build, self._state)
         )
 
+    def verify(self) -> None:
+        """Nothing: the server answers for its own files."""
+
     def close(self) -> None:
         """Nothing: the connection belongs to the backend."""
 
@@ -280,6 +283,10 @@ class MilvusBackend:
             f"（{wanted.fingerprint}）、{wanted.analyser}、{FORMAT}；"
             "请改回 embedding.model，或运行：rag index",
         )
+
+    def compact(self, starting: Callable[[], None] = lambda: None) -> bool:
+        """Nothing: the server does it by itself."""
+        return False
 
     @contextmanager
     def update(self, *, rebuild: bool = False) -> Iterator[MilvusWriter]:

@@ -106,22 +106,10 @@ class TermsWriter:
         self._writer.delete_documents_by_term("document", document)
 
     def commit(self) -> None:
-        """Write everything; the writer can't be used afterwards."""
+        """Write everything; the writer can't be used afterwards.
+
+        tantivy never changes a file it has written, it replaces them: they can be hard links.
+        """
         self._writer.commit()
         self._writer.garbage_collect_files()
         self._writer.wait_merging_threads()
-
-
-def clone(source: Path, target: Path) -> None:
-    """A copy of `source` that shares its files.
-
-    tantivy never changes a file it has written (it replaces them), so hard links are safe.
-    """
-    target.mkdir()
-    for file in source.iterdir():
-        if file.name.endswith(".lock"):
-            continue
-        try:
-            os.link(file, target / file.name)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(file, target / file.name)
