@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.retrieval.duplicates import containment, first_of_each, shingles
+from rag.retrieval.duplicates import (
+    containment,
+    first_of_each,
+    sharing,
+    shingles,
+    worth_comparing,
+)
 
 ARTICLE = (
     "邛崃市平乐古镇的竹编已有三百多年历史。近日，当地举办竹编技艺大赛，来自各村的手艺人同台比拼，"
@@ -41,6 +47,18 @@ def test_containment_is_the_share_of_the_smaller_set() -> None:
 def test_nothing_repeats_nothing() -> None:
     assert first_of_each([]) == []
     assert first_of_each(["一篇", "另外的文章"]) == [0, 1]
+
+
+@given(st.lists(st.text("竹编\n\U0002000b", max_size=60), max_size=6))
+def test_the_glance_at_all_texts_misses_no_pair_worth_comparing(texts: list[str]) -> None:
+    near = set(sharing(texts))
+    for j, later in enumerate(texts):
+        for i, earlier in enumerate(texts[:j]):
+            assert (j, i) in near or not worth_comparing(earlier, later)
+
+
+def test_the_glance_leaves_out_texts_that_have_nothing_in_common() -> None:
+    assert sharing([ARTICLE, LONGQUANYI, "x" + ARTICLE[20:]]) == [(2, 0)]
 
 
 def test_an_exact_reprint_points_at_the_first_printing() -> None:

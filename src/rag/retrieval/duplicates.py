@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
 
 from rag.text import fold_passage
 
@@ -11,6 +14,8 @@ _SIMILARITY = 0.8
 _COMPARABLE = 0.6  # share of the longer one that the shorter must have
 _PROBES = 8
 _PROBE = 8  # characters
+_FACTOR = 0x9E3779B97F4A7C15
+_TABLE_BITS = 18
 _NOT_WORDS = re.compile(r"\W+")
 _FIGURE = re.compile(r"(?<!\d)\d+")
 _BEFORE = 3  # characters that tell which figure it is
@@ -19,7 +24,7 @@ _BEFORE = 3  # characters that tell which figure it is
 def shingles(text: str) -> frozenset[str]:
     """The character trigrams of the folded text without white space and punctuation."""
     bare = _bare(text)
-    return frozenset(bare[i : i + 3] for i in range(max(1, len(bare) - 2)))
+    return frozenset([bare[i : i + 3] for i in range(max(1, len(bare) - 2))])
 
 
 def _bare(text: str) -> str:
@@ -40,29 +45,57 @@ def first_of_each(texts: Sequence[str], owners: Sequence[str] = ()) -> list[int]
     Texts of one owner (neighbouring passages of one article overlap) aren't compared.
     """
     cut: dict[int, frozenset[str]] = {}
-    firsts: list[int] = []
-    for j, own in enumerate(texts):
-        first = j
-        for i in dict.fromkeys(firsts):
-            if (owners and owners[i] == owners[j]) or not _worth_comparing(texts[i], own):
-                continue
-            for k in {i, j} - cut.keys():
-                cut[k] = shingles(texts[k])
-            if _same(cut[i], cut[j]) and not _figures_differ(texts[i], own):
-                first = i
-                break
-        firsts.append(first)
+    firsts = list(range(len(texts)))
+    for j, i in sharing(texts):
+        if firsts[j] != j or firsts[i] != i or (owners and owners[i] == owners[j]):
+            continue
+        if not worth_comparing(texts[i], texts[j]):
+            continue
+        for k in {i, j} - cut.keys():
+            cut[k] = shingles(texts[k])
+        if _same(cut[i], cut[j]) and not _figures_differ(texts[i], texts[j]):
+            firsts[j] = i
     return firsts
 
 
-def _worth_comparing(a: str, b: str) -> bool:
+def sharing(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """The pairs `(j, i)`, i < j, in order, that have a piece in common, and maybe some more.
+
+    A glance at all texts at once, where `worth_comparing` would be called for every two: pieces
+    by their hash (a polynomial), first looked up in a table of which few places are taken.
+    """
+    if min(map(len, texts), default=0) < _PROBE:
+        return [(j, i) for j in range(len(texts)) for i in range(j)]
+    codes = "\n".join(texts).encode("utf-32-le", "surrogatepass")
+    hashes = np.frombuffer(codes, dtype=np.uint32).astype(np.uint64)
+    for width in (1, 2, 4):  # of one character, two, four, eight
+        factor = np.uint64(pow(_FACTOR, width, 1 << 64))
+        hashes = hashes[:-width] * factor + hashes[width:]
+    starts = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
+    probed = [start + np.array(_probes(text)) for start, text in zip(starts, texts, strict=True)]
+    slots = hashes >> np.uint64(64 - _TABLE_BITS)
+    table = np.zeros(1 << _TABLE_BITS, dtype=bool)
+    table[slots[np.concatenate(probed)]] = True
+    places = np.flatnonzero(table[slots])
+    holders: dict[int, set[int]] = {}
+    having = np.searchsorted(starts, places, side="right") - 1
+    for piece, text in zip(hashes[places].tolist(), having.tolist(), strict=True):
+        holders.setdefault(piece, set()).add(text)
+    shared = (sorted(some, reverse=True) for some in holders.values() if len(some) > 1)
+    return sorted({pair for some in shared for pair in combinations(some, 2)})
+
+
+def _probes(text: str) -> range:
+    """Where in a text the pieces begin that are looked for in another."""
+    return range(0, max(1, len(text) - _PROBE + 1), max(1, len(text) // _PROBES))
+
+
+def worth_comparing(a: str, b: str) -> bool:
     """Whether any of a few pieces of one text stands in the other: cheap, and true of reprints."""
     short, long = (a, b) if len(a) < len(b) else (b, a)
     if len(short) < _COMPARABLE * len(long):
         return False
-    step = max(1, len(short) // _PROBES)
-    ends = range(0, max(1, len(short) - _PROBE + 1), step)
-    return any(short[at : at + _PROBE] in long for at in ends)
+    return any(short[at : at + _PROBE] in long for at in _probes(short))
 
 
 def _same(a: frozenset[str], b: frozenset[str]) -> bool:
