@@ -16,6 +16,7 @@ from rag.errors import ClusterError, ConfigError, RagError
 LOCAL = "ray"
 _CLIENT = "ray://"
 _REACH_S = 10.0
+_ATTEMPTS = 3
 
 
 def checked(address: str) -> str:
@@ -42,13 +43,24 @@ def joined(address: str) -> Iterator[ModuleType]:
         _reach(address)
     with redirect_stdout(sys.stderr):  # where Ray tells of lost nodes; results go elsewhere
         try:
-            ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
-        except Exception as error:  # Ray raises whatever it meets
-            raise _refused(address, error) from error
-        try:
+            _connect(ray, address, options)
             yield ray
         finally:
             ray.shutdown()
+
+
+def _connect(ray: ModuleType, address: str, options: dict[str, Any]) -> None:
+    for attempt in range(_ATTEMPTS):
+        try:
+            ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionAbortedError as error:
+            # Ray's client server starts a process for each client, which now and then dies at once.
+            if attempt == _ATTEMPTS - 1:
+                raise _refused(address, error) from error
+        except Exception as error:  # Ray raises whatever it meets
+            raise _refused(address, error) from error
+        else:
+            return
 
 
 def _imported(address: str) -> ModuleType:
