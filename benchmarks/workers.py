@@ -3,8 +3,8 @@
     python -m benchmarks.workers --articles NEWS.jsonl.xz
 
 Prepares the first articles in this process and by `--workers ray` (the cores of this machine), and
-stores what was prepared into a local index; prints seconds, CPU seconds (steadier on a busy machine)
-and the mean bytes of a passage's parts. CAPACITY.md computes from these.
+stores what was prepared into a local index; prints seconds, CPU seconds (steadier on a busy
+machine) and the mean bytes of a passage's parts. CAPACITY.md computes from these.
 """
 
 from __future__ import annotations
