@@ -26,10 +26,10 @@ class TracingEmbedder(HashingEmbedder):
         import ray
 
         node = ray.get_runtime_context().get_node_id()
-        self._note("begin", node, len(texts))
+        self._note("begin", node, os.getpid())
         time.sleep(self._moment_s)
         vectors = super().embed_passages(texts)
-        self._note("end", node, len(texts))
+        self._note("end", node, os.getpid())
         return vectors
 
     def _note(self, *words: object) -> None:
@@ -57,8 +57,8 @@ def tracing(trace: Path, moment_s: float = 0.3) -> Callable[[], Embedder]:
     return partial(TracingEmbedder, trace, moment_s)
 
 
-def running_on(trace: Path, node: str) -> bool:
-    """Whether a process of that node has begun something that it hasn't ended."""
+def running_on(trace: Path, node: str) -> int | None:
+    """The process of that node that has begun something and hasn't ended it."""
     lines = [line.split() for line in trace.read_text(encoding="utf-8").splitlines()]
-    mine = [line[0] for line in lines if len(line) == 3 and line[1] == node]
-    return mine.count("begin") > mine.count("end")
+    mine = [line for line in lines if len(line) == 3 and line[1] == node]
+    return int(mine[-1][2]) if mine and mine[-1][0] == "begin" else None

@@ -6,9 +6,13 @@ import json
 import os
 import secrets
 import shutil
+import signal
+import socket
+import subprocess
 import sys
 import tempfile
 import time
+import types
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -19,18 +23,18 @@ import faiss
 import numpy as np
 import pytest
 
+from rag.assembly import bundled_embedder, indexer_of, recipe_of
 from rag.chunking import Chunker
-from rag.errors import ClusterError
+from rag.config import IndexSettings, Settings
+from rag.embedders import open_embedder
+from rag.errors import ClusterError, ConfigError, ModelError, RagError
 from rag.indexing import Indexer, IndexReport, Progress
 from rag.loaders import Limits
-from rag.preparing import LocalPreparer, cluster
+from rag.preparing import LocalPreparer, cluster, joining
 from rag.protocols import Embedder, PassageStore, StoreBackend
-from rag.stores import LocalBackend
+from rag.stores import LocalBackend, Recipe
 from rag.stores.vectors import open_index
-from tests.preparing.ray_parts import (
-    running_on,
-    tracing,
-)
+from tests.preparing.ray_parts import DEADLY, MortalEmbedder, OtherEmbedder, running_on, tracing
 from tests.stores.milvus_lite import HOST, MilvusLite, free_port, milvus_backend
 from tests.stores.parity import Side, agree, generated, questions_of
 from tests.support import EMBEDDER, RECIPE, HashingEmbedder
@@ -100,7 +104,8 @@ def machines() -> Iterator[Machines]:
     machines = Machines(folder)
     yield machines
     machines.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    if not os.environ.get("KEEP"):
+        shutil.rmtree(folder, ignore_errors=True)
     os.environ.clear()
     os.environ |= environment
 
@@ -116,10 +121,10 @@ def docs(tmp_path: Path) -> Path:
     """Short files, one long stream, one damaged file."""
     folder = tmp_path / "docs"
     folder.mkdir()
-    texts = list(generated(150))
-    for number, text in enumerate(texts[:60]):
+    texts = list(generated(40))
+    for number, text in enumerate(texts[:20]):
         (folder / f"{number:03}.md").write_text(text, encoding="utf-8")
-    rows = [{"id": f"r{n}", "title": f"第{n}条", "text": t} for n, t in enumerate(texts[60:])]
+    rows = [{"id": f"r{n}", "title": f"第{n}条", "text": t} for n, t in enumerate(texts[20:])]
     lines = [json.dumps(row, ensure_ascii=False) for row in [*rows, rows[0]]]
     (folder / "rows.jsonl").write_text("\n".join([*lines, "no json"]), encoding="utf-8")
     (folder / "damaged.txt").write_bytes(b"\x00\x01\x02\x03" * 500)
@@ -158,16 +163,17 @@ class Breakdown:
         if self.done or not progress.documents:
             return
         end = time.monotonic() + 60
-        while not running_on(self._trace, self._node):
+        while (process := running_on(self._trace, self._node)) is None:
             assert time.monotonic() < end, "the node that is to be lost had no work"
             time.sleep(0.01)
+        os.kill(process, signal.SIGKILL)  # it would outlive its node and hand in its work
         self._lose()
         self.done = True
 
 
-def content(folder: Path) -> tuple[list[object], Any]:
+def content(folder: Path, recipe: Recipe = RECIPE) -> tuple[list[object], Any]:
     """Every document, and every passage with its key; the vectors in the order of the keys."""
-    store = LocalBackend(folder, RECIPE).open()
+    store = LocalBackend(folder, recipe).open()
     (vectors,) = folder.glob("generations/*/vectors.faiss")
     index = open_index(vectors, mapped=False)
     keys = sorted(faiss.vector_to_array(index.id_map).tolist())
@@ -185,13 +191,21 @@ def counts(report: IndexReport) -> tuple[object, ...]:
     return report.added, report.changed, report.unchanged, report.removed, problems
 
 
-def test_no_machine_is_a_sentence_before_anything_is_written(
-    machines: Machines, docs: Path, tmp_path: Path
+def test_without_a_machine_that_works_the_index_stays_as_it_was(
+    machines: Machines, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cluster, "_LOOK_S", 0.5)
     backend = LocalBackend(tmp_path / "index", RECIPE)
     with pytest.raises(ClusterError, match="no machine that works"):
         spread(backend, machines.address).index([docs])
+    trace = tmp_path / "trace"
+    trace.touch()
+    lost = Breakdown(machines, machines.add(), trace)
+    with pytest.raises(ClusterError, match="no machine that works"):
+        spread(backend, machines.address, tracing(trace)).index([docs], progress=lost)
+    assert lost.done
     assert not (tmp_path / "index" / "CURRENT").exists()
+    assert list((tmp_path / "index" / "generations").iterdir()) == []
 
 
 def test_a_build_that_loses_a_node_is_the_build_of_one_process(
@@ -210,7 +224,7 @@ def test_a_build_that_loses_a_node_is_the_build_of_one_process(
     assert words.count("begin") > words.count("end")  # work was lost in the middle
     assert counts(one) == counts(two)
     (stored, vectors), (again, vectors_again) = content(tmp_path / "one"), content(tmp_path / "two")
-    assert len(stored) > 200
+    assert len(stored) > 80
     assert stored == again
     np.testing.assert_array_equal(vectors, vectors_again)
 
@@ -241,3 +255,113 @@ def test_a_build_into_milvus_loses_a_node_and_no_passage(
             assert all(agree(*pair) for pair in zip(here, there, strict=True))
     finally:
         server.kill()
+
+
+def command(folder: Path, *arguments: str) -> str:
+    """Run `rag` in a folder; what it says on standard error. It prints no results."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rag", "--lang", "en", *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    return done.stderr
+
+
+def test_the_command_makes_the_same_index_by_ray_client_and_on_this_machine_alone(
+    machines: Machines, node: Ray, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    for number, text in enumerate(generated(6)):
+        (tmp_path / "docs" / f"{number}.md").write_text(text, encoding="utf-8")
+    client = f"ray://{HOST}:{machines.client_port}"
+    indexer_of(Settings(index=IndexSettings(dir=tmp_path / "plain"))).index([tmp_path / "docs"])
+    assert "6 added" in command(tmp_path, "index", "--index", "far", "--workers", client)
+    assert "6 added" in command(tmp_path, "index", "--index", "near", "--workers", "ray")
+    recipe = recipe_of(Settings(), bundled_embedder())
+    plain, vectors = content(tmp_path / "plain", recipe)
+    for name in ("far", "near"):
+        stored, others = content(tmp_path / name, recipe)
+        assert stored == plain
+        np.testing.assert_array_equal(others, vectors)
+    # Nothing has changed, so nobody is asked.
+    far = Settings(index=IndexSettings(dir=tmp_path / "far"))
+    report = indexer_of(far, workers=f"{HOST}:{free_port()}").index([tmp_path / "docs"])
+    assert counts(report) == (0, 0, 6, 0, [])
+
+
+def test_a_file_that_kills_its_worker_is_a_problem_and_the_others_are_stored(
+    machines: Machines, node: Ray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_RETRIES", 1)
+    monkeypatch.setattr(cluster, "_TASKS_EACH_CPU", 1)  # all in one parcel
+    (tmp_path / "docs").mkdir()
+    for name, text in {"a": "山上有一座亭子。", "b": f"{DEADLY}。", "c": "河边有三棵树。"}.items():
+        (tmp_path / "docs" / f"{name}.txt").write_text(text, encoding="utf-8")
+    indexer = spread(LocalBackend(tmp_path / "index", RECIPE), machines.address, MortalEmbedder)
+    report = indexer.index([tmp_path / "docs"])
+    (problem,) = report.problems
+    assert (report.added, problem.source) == (2, "docs/b.txt")
+    assert "2 Ray workers died of it" in problem.error.en
+
+
+def _only_here() -> Embedder:
+    """Belongs to a module that no worker has."""
+    return HashingEmbedder()
+
+
+@pytest.mark.parametrize(
+    ("open_embedder", "error", "said"),
+    [
+        (
+            partial(open_embedder, "/no/such/model"),
+            ModelError,
+            r"On the Ray worker .*no/such/model",
+        ),
+        (OtherEmbedder, ConfigError, "isn't what the indexing machine has"),
+        (_only_here, ConfigError, "has no package only_here"),
+    ],
+)
+def test_a_worker_that_is_not_set_up_like_this_machine_is_told(
+    machines: Machines,
+    node: Ray,
+    docs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    open_embedder: Any,
+    error: type[RagError],
+    said: str,
+) -> None:
+    module = types.ModuleType("only_here")
+    module._only_here = _only_here  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    monkeypatch.setattr(_only_here, "__module__", "only_here")
+    with pytest.raises(error, match=said):
+        spread(LocalBackend(tmp_path / "index", RECIPE), machines.address, open_embedder).index(
+            [docs]
+        )
+
+
+def test_a_cluster_of_another_version_is_told(
+    machines: Machines, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "__version__", "1.2.3")
+    for address in (machines.address, f"ray://{HOST}:{machines.client_port}"):
+        with pytest.raises(ConfigError, match="another version of Ray or Python") as error:
+            spread(LocalBackend(tmp_path / "index", RECIPE), address).index([docs])
+        assert "1.2.3" in error.value.en
+        assert "请在所有机器上安装相同版本" in error.value.zh
+
+
+def test_an_address_where_no_cluster_answers_is_told(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "_REACH_S", 0.5)
+    with socket.socket() as silent:
+        silent.bind((HOST, 0))
+        silent.listen()
+        for port in (free_port(), silent.getsockname()[1]):
+            for address in (f"{HOST}:{port}", f"ray://{HOST}:{port}"):
+                with pytest.raises(ClusterError, match=r"no Ray cluster answered within 0\.5 s"):
+                    spread(LocalBackend(tmp_path / "index", RECIPE), address).index([docs])
