@@ -5,7 +5,9 @@
 All index the same passages (cut by Wenyuan's chunker) and read with the bundled model. A passage
 is right when it was cut from the paragraph that the question was written for. Each system runs in
 a process of its own, in OUT/env/NAME where that is an environment (see peers-requirements.txt).
-Writes OUT/peers.json and prints the table.
+A system that fails is recorded with the last line of its error, and the rest go on. Writes
+OUT/peers.json and prints the table; `--publish` writes peers.json, peers.svg and the section of
+README.md here, too.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,14 +23,17 @@ from itertools import chain
 from pathlib import Path
 
 from benchmarks.data import machine, rows
+from benchmarks.peers_report import Figures, picture, section, write_section
 from rag.chunking import Chunker
 from rag.config import Settings
 from rag.embedders import bundled_model_path
 from rag.types import Document, DocumentInfo
 
 ROOT = Path(__file__).parents[1]
-SYSTEMS = ("floor", "wenyuan", "langchain", "llamaindex", "haystack", "txtai")
-Figures = dict[str, float]
+HERE = ROOT / "benchmarks"
+SYSTEMS = (
+    "floor", "wenyuan", "llamaindex", "txtai", "langchain", "haystack", "haystack_faiss",
+)  # fmt: skip
 # Nothing is fetched and nothing is reported to anyone.
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -43,7 +49,9 @@ _OFFLINE = {
 def prepare(articles: Path, questions: Path, passages: int, asked: int, out: Path) -> int:
     """Write passages.jsonl and questions.jsonl; the number of passages.
 
-    The paragraphs of the questions come first, then news until `passages` are full.
+    The paragraphs of the questions come first, then news until `passages` are full. A passage
+    without any letter or digit (a bracket that was left over) has no vector and is left out:
+    txtai divides by its length of 0, and nothing can be indexed.
     """
     out.mkdir(parents=True, exist_ok=True)
     chosen = [row for row in rows(questions) if row["question"].strip()][:asked]
@@ -70,40 +78,31 @@ def _cut(texts: Iterator[tuple[str | None, str]]) -> Iterator[tuple[str | None, 
     for number, (paragraph, text) in enumerate(texts):
         info = DocumentInfo(str(number), "", "peers")
         for chunk in chunker.chunk(Document(info, text)):
-            yield paragraph, chunk.text
+            if any(map(str.isalnum, chunk.text)):
+                yield paragraph, chunk.text
 
 
 def measure(name: str, out: Path, seconds: float) -> Figures:
-    """One system's figures, in its own environment where there is one, else in this one."""
-    own = out / "env" / name / "bin" / "python"
+    """One system's figures, in its own environment where there is one, else in this one.
+
+    Raises CalledProcessError, with what it wrote on standard error, when the system fails.
+    """
+    environment = out / "env" / name.split("_")[0]
+    own = environment / "bin" / "python"
     python = str(own) if own.exists() else sys.executable
     path = {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     command = [python, "-m", "benchmarks.peer_systems.run", name, str(out),
                str(bundled_model_path()), str(seconds)]  # fmt: skip
     run = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        command, check=True, capture_output=True, text=True, cwd=ROOT,
         env=dict(os.environ) | _OFFLINE | path,
     )  # fmt: skip
     figures: Figures = json.loads(run.stdout.splitlines()[-1])
     if own.exists():
-        files = (out / "env" / name).rglob("*")
+        files = environment.rglob("*")
         size = sum(p.stat().st_size for p in files if p.is_file() and not p.is_symlink())
         figures["installed MB"] = size / 1e6
     return figures
-
-
-def table(results: dict[str, Figures]) -> str:
-    """Markdown, a row a figure."""
-    names = list(dict.fromkeys(chain.from_iterable(results.values())))
-    lines = ["| figure | " + " | ".join(results) + " |", "| --- |" + " ---: |" * len(results)]
-    for name in names:
-        cells = [
-            f"{f[name]:,.3g}" if f.get(name, 0) < 100 else f"{f[name]:,.0f}"
-            for f in results.values()
-            if name in f
-        ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -115,16 +114,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--asked", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=60, help="at most, for the questions")
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
+    parser.add_argument("--publish", action="store_true")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/out/peers")
     options = parser.parse_args(arguments)
     out = options.out.resolve()
     count = prepare(options.articles, options.questions, options.passages, options.asked, out)
     results: dict[str, Figures] = {}
+    failed: dict[str, str] = {}
     for name in options.systems:
-        results[name] = measure(name, out, options.seconds)
-        report = {"machine": machine(), "passages": count, "systems": results}
+        try:
+            results[name] = measure(name, out, options.seconds)
+        except subprocess.CalledProcessError as error:
+            lines = error.stderr.strip().splitlines() or [f"ended with {error.returncode}"]
+            failed[name] = lines[-1]
+        report = {"machine": machine(), "passages": count, "systems": results, "failed": failed}
         (out / "peers.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(f"{machine()}, {count:,} passages\n\n{table(results)}")
+    text = section(machine(), count, results, failed)
+    print(text)
+    if options.publish:
+        shutil.copyfile(out / "peers.json", HERE / "peers.json")
+        (HERE / "peers.svg").write_text(picture(results), encoding="utf-8")
+        write_section(HERE / "README.md", text)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ HEAVY = (
     "sentence_transformers",
     "openai",
     "pymilvus",
+    "ray",
     "grpc",
 )
 _PROGRAM = """

@@ -16,6 +16,7 @@ from rag.chunking import Chunker
 from rag.errors import NoIndexError
 from rag.indexing import Indexer, IndexReport, Progress
 from rag.loaders import Limits
+from rag.preparing import LocalPreparer
 from rag.protocols import PassageStore
 from rag.retrieval import HybridRetriever
 from rag.stores import LocalBackend, LocalStore
@@ -44,12 +45,9 @@ def backend(tmp_path: Path) -> LocalBackend:
 def indexer(
     backend: LocalBackend, *, size: int = 400, overlap: int = 80, embedder: Any = EMBEDDER
 ) -> Indexer:
-    return Indexer(
-        backend=backend,
-        embedder=embedder,
-        chunker=Chunker(size=size, overlap=overlap),
-        limits=Limits(),
-    )
+    chunker = Chunker(size=size, overlap=overlap)
+    preparer = LocalPreparer(embedder=embedder, chunker=chunker, limits=Limits())
+    return Indexer(backend=backend, preparer=preparer)
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from benchmarks.peers import main, prepare, table
+from benchmarks.peers import main, prepare
+from benchmarks.peers_report import picture, section
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> Path:
@@ -50,4 +51,18 @@ def test_wenyuan_and_the_floor_both_find_the_paragraph_of_every_question(tmp_pat
 def test_the_readme_shows_the_table_of_the_committed_figures() -> None:
     folder = Path(__file__).parents[1] / "benchmarks"
     report = json.loads((folder / "peers.json").read_text(encoding="utf-8"))
-    assert table(report["systems"]) in (folder / "README.md").read_text(encoding="utf-8")
+    shown = section(*(report[key] for key in ("machine", "passages", "systems", "failed")))
+    assert shown in (folder / "README.md").read_text(encoding="utf-8")
+    assert picture(report["systems"]) == (folder / "peers.svg").read_text(encoding="utf-8")
+
+
+def test_a_system_that_fails_is_recorded_and_the_rest_go_on(tmp_path: Path) -> None:
+    """LangChain isn't in this environment, so its import fails."""
+    articles, questions = sources(tmp_path)
+    files = ["--articles", str(articles), "--questions", str(questions)]
+    rest = ["--passages", "20", "--systems", "langchain", "floor", "--out", str(tmp_path / "out")]
+    main([*files, *rest])
+    report = json.loads((tmp_path / "out" / "peers.json").read_text(encoding="utf-8"))
+    assert report["failed"].keys() == {"langchain"}
+    assert "ModuleNotFoundError" in report["failed"]["langchain"]
+    assert report["systems"].keys() == {"floor"}

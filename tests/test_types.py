@@ -34,7 +34,7 @@ HIT = Hit(
     document=INFO,
     lexical_rank=1,
     lexical_score=2.5,
-    matched_terms=("邛崃",),
+    matching=lambda: ("邛崃",),
     duplicates=(DocumentInfo("d2", "转载", "docs/b.md"),),
 )
 CITATION = Citation(1, INFO, 3, 7, "在邛崃。", page=2)

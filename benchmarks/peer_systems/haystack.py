@@ -16,23 +16,34 @@ from haystack_integrations.components.embedders.sentence_transformers import (
 
 from benchmarks.peer_systems import Ask
 
-_K = 20
+K = 20
 
 
 def build(texts: Sequence[str], model: str) -> Ask:
     """The pipeline of its guide to hybrid retrieval, without a ranker."""
     store = InMemoryDocumentStore(embedding_similarity_function="dot_product")
+    store.write_documents(embedded(texts, model))
+    return hybrid(InMemoryEmbeddingRetriever(store, top_k=K), store, model)
+
+
+def embedded(texts: Sequence[str], model: str) -> list[Document]:
+    """The texts as documents with their vectors."""
     encoder = SentenceTransformersDocumentEmbedder(model=model, progress_bar=False)
     encoder.warm_up()
     documents = [Document(content=text, meta={"key": key}) for key, text in enumerate(texts)]
-    store.write_documents(encoder.run(documents)["documents"])
+    found: list[Document] = encoder.run(documents)["documents"]
+    return found
+
+
+def hybrid(dense: object, store: InMemoryDocumentStore, model: str) -> Ask:
+    """A retriever of vectors beside BM25 over `store`."""
     pipeline = Pipeline()
     pipeline.add_component(
         "encoder", SentenceTransformersTextEmbedder(model=model, progress_bar=False)
     )
-    pipeline.add_component("dense", InMemoryEmbeddingRetriever(store, top_k=_K))
-    pipeline.add_component("words", InMemoryBM25Retriever(store, top_k=_K))
-    pipeline.add_component("both", DocumentJoiner(join_mode="reciprocal_rank_fusion", top_k=_K))
+    pipeline.add_component("dense", dense)
+    pipeline.add_component("words", InMemoryBM25Retriever(store, top_k=K))
+    pipeline.add_component("both", DocumentJoiner(join_mode="reciprocal_rank_fusion", top_k=K))
     pipeline.connect("encoder.embedding", "dense.query_embedding")
     pipeline.connect("dense", "both")
     pipeline.connect("words", "both")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from rag.answering.endpoint import ChatEndpoint
     from rag.evaluation import System
     from rag.indexing import Indexer
+    from rag.preparing import Preparer
     from rag.stores.milvus import MilvusBackend
 
 MILVUS_SIZE = 2000  # characters of a passage whose terms Milvus still keeps whole
@@ -65,14 +66,19 @@ def bundled_embedder() -> Embedder:
 
 def embedder_of(settings: Settings) -> Embedder:
     """Open the configured model. Raises ModelError."""
+    default = settings.embedding.model == "default"
+    return bundled_embedder() if default else opener_of(settings)()
+
+
+def opener_of(settings: Settings, *, processes: int | None = None) -> Callable[[], Embedder]:
+    """What opens the configured model, here or, pickled, on another machine."""
     embedding = settings.embedding
-    if embedding.model == "default":
-        return bundled_embedder()
-    return open_embedder(
+    return partial(
+        open_embedder,
         embedding.model,
         device=embedding.device or None,
         batch_size=embedding.batch_size,
-        processes=embedding.processes,
+        processes=embedding.processes if processes is None else processes,
         query_prompt=None if embedding.query_prompt == AUTO else embedding.query_prompt,
         passage_prompt=None if embedding.passage_prompt == AUTO else embedding.passage_prompt,
     )
@@ -119,23 +125,44 @@ def milvus_of(settings: Settings, recipe: Recipe) -> MilvusBackend:
     )
 
 
-def indexer_of(settings: Settings) -> Indexer:
-    """What `rag index` runs. Raises ModelError."""
-    from rag.chunking import Chunker
+def indexer_of(settings: Settings, *, workers: str = "") -> Indexer:
+    """What `rag index` runs; `workers` names the Ray cluster that prepares the files.
+
+    Raises ModelError, ConfigError.
+    """
     from rag.indexing import Indexer
-    from rag.loaders import Limits
 
     embedder = embedder_of(settings)
-    return Indexer(
-        backend=backend_of(settings, embedder),
-        embedder=embedder,
-        chunker=Chunker(size=settings.chunking.size, overlap=settings.chunking.overlap),
-        limits=Limits(
-            seconds=settings.loading.timeout_s,
-            memory_bytes=settings.loading.memory_mb * 1024 * 1024,
-        ),
-        ocr=settings.loading.ocr,
+    backend = backend_of(settings, embedder)
+    return Indexer(backend=backend, preparer=preparer_of(settings, embedder, workers))
+
+
+def preparer_of(settings: Settings, embedder: Embedder, workers: str = "") -> Preparer:
+    """What reads, cuts and embeds files: this process, or a Ray cluster. Raises ConfigError."""
+    from rag.chunking import Chunker
+    from rag.loaders import Limits
+
+    chunker = Chunker(size=settings.chunking.size, overlap=settings.chunking.overlap)
+    limits = Limits(
+        seconds=settings.loading.timeout_s, memory_bytes=settings.loading.memory_mb * 1024 * 1024
     )
+    ocr = settings.loading.ocr
+    if workers:
+        from rag.preparing.cluster import RayPreparer
+
+        # A worker has one CPU: more processes would only crowd it.
+        opener = opener_of(settings, processes=0)
+        return RayPreparer(
+            workers,
+            open_embedder=opener,
+            embedder=embedder,
+            chunker=chunker,
+            limits=limits,
+            ocr=ocr,
+        )
+    from rag.preparing import LocalPreparer
+
+    return LocalPreparer(embedder=embedder, chunker=chunker, limits=limits, ocr=ocr)
 
 
 def assistant_of(settings: Settings) -> Assistant:

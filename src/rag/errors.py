@@ -11,6 +11,7 @@ RagError
 │   └── IncompatibleIndexError it was built by another format, analyser or embedder
 ├── ArchiveError           a backup is damaged, or isn't one               (exit code 1)
 ├── GeneratorError         a language model can't be reached, or its text can't be used
+├── ClusterError           the workers of --workers can't be reached, or broke down
 ├── BusyError              too many questions are waiting already
 └── StorageError           the index can't be written                      (exit code 1)
     └── IndexBusyError     another process is writing it
@@ -114,6 +115,10 @@ class GeneratorError(RagError):
         self.retry_after_s = retry_after_s
 
 
+class ClusterError(RagError):
+    """The Ray cluster that prepares files can't be reached, or broke down."""
+
+
 class StorageError(RagError):
     """The index can't be written (disk full, read-only folder, ...)."""
 
@@ -125,6 +130,7 @@ class IndexBusyError(StorageError):
 __all__ = [
     "ArchiveError",
     "BusyError",
+    "ClusterError",
     "ConfigError",
     "DamagedIndexError",
     "GeneratorError",

@@ -1,27 +1,14 @@
-"""Load -> chunk -> embed -> store, incrementally: what hasn't changed isn't read again."""
+"""Prepare -> store, incrementally: what hasn't changed isn't read again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.chunking import Chunker
-from rag.errors import LoadError
-from rag.loaders import Batch, Limits, Problem, SourceFile, discover, file_sha256, read
-from rag.protocols import (
-    Embedder,
-    FileRecord,
-    IndexedDocument,
-    StoreBackend,
-    StoreStats,
-    StoreWriter,
-)
-from rag.text import analyse
-from rag.types import Chunk, Document
-
-# Enough to keep a batching embedder busy, little enough to bound memory (about 20 MB).
-_FLUSH_CHUNKS = 2048
+from rag.loaders import Problem, SourceFile, discover, file_sha256
+from rag.preparing import Prepared, Preparer, unreadable
+from rag.protocols import FileRecord, StoreBackend, StoreStats, StoreWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +51,9 @@ class _Tally:
 class Indexer:
     """Brings an index up to date with files and folders."""
 
-    def __init__(
-        self,
-        *,
-        backend: StoreBackend,
-        embedder: Embedder,
-        chunker: Chunker,
-        limits: Limits,
-        ocr: bool = True,
-    ) -> None:
+    def __init__(self, *, backend: StoreBackend, preparer: Preparer) -> None:
         self._backend = backend
-        self._embedder = embedder
-        self._chunker = chunker
-        self._limits = limits
-        self._ocr = ocr
+        self._preparer = preparer
 
     def index(
         self,
@@ -91,14 +67,15 @@ class Indexer:
 
         A file that can't be read becomes a problem of the report, and what the index had from it
         stays. With `prune`, files that the index knows under the same folders and that are gone
-        are removed. Raises IndexBusyError, StorageError, IndexUnusableError.
+        are removed. Raises IndexBusyError, StorageError, IndexUnusableError, and what the
+        preparer raises.
         """
         files, problems = discover(paths)
         tally = _Tally(problems=list(problems))
         with self._backend.update(rebuild=rebuild) as writer:
             known = writer.files()
             hashes, todo = self._changed(files, known, tally)
-            self._read(todo, hashes, known, writer, tally, progress)
+            self._fill(todo, hashes, known, writer, tally, progress)
             if prune:
                 tally.removed = _prune(writer, files, paths)
             # An empty folder makes an empty index; one where everything failed makes none.
@@ -122,7 +99,7 @@ class Indexer:
             try:
                 hashes[file.source] = file_sha256(file.path)
             except OSError as error:
-                tally.problems.append(Problem(file.source, _unreadable(file.source, error)))
+                tally.problems.append(unreadable(file.source, error))
                 continue
             record = known.get(file.source)
             if record is not None and record.sha256 == hashes[file.source]:
@@ -131,7 +108,7 @@ class Indexer:
                 todo.append(file)
         return hashes, todo
 
-    def _read(
+    def _fill(
         self,
         files: Sequence[SourceFile],
         hashes: dict[str, str],
@@ -140,90 +117,51 @@ class Indexer:
         tally: _Tally,
         progress: Callable[[Progress], None],
     ) -> None:
-        pending = _Pending(self._embedder, self._chunker, writer)
         meter = _Meter(files, progress)
-        started: dict[str, bool] = {}  # file being read -> whether it has had a problem
-        for batch in read(files, limits=self._limits, ocr=self._ocr):
-            source = batch.file.source
-            tally.problems.extend(batch.problems)
-            if batch.documents and source not in started:
+        started: dict[str, bool] = {}  # file being stored -> whether it has had a problem
+        for part in self._preparer.prepare(files):
+            source = part.file.source
+            tally.problems.extend(part.problems)
+            if part.documents and source not in started:
                 started[source] = False
                 writer.start_file(source)
-            pending.add(source, batch.documents)
-            if source in started and batch.problems:
+            if part.documents:
+                writer.add(source, part.documents)
+            if source in started and part.problems:
                 started[source] = True
-            if batch.done and source in started:
+            if part.done and source in started:
                 writer.finish_file(source, "" if started.pop(source) else hashes[source])
                 tally.changed += source in known
                 tally.added += source not in known
-            meter.advance(batch, pending.chunks)
-        pending.flush()
-
-
-class _Pending:
-    """Documents that wait to be embedded and stored together."""
-
-    def __init__(self, embedder: Embedder, chunker: Chunker, writer: StoreWriter) -> None:
-        self._embedder = embedder
-        self._chunker = chunker
-        self._writer = writer
-        self._waiting: list[tuple[str, Document, list[Chunk]]] = []
-        self._size = 0
-        self.chunks = 0
-
-    def add(self, source: str, documents: Iterable[Document]) -> None:
-        for document in documents:
-            chunks = self._chunker.chunk(document)
-            self._waiting.append((source, document, chunks))
-            self._size += len(chunks)
-            self.chunks += len(chunks)
-            if self._size >= _FLUSH_CHUNKS:
-                self.flush()
-
-    def flush(self) -> None:
-        """Embed and store everything that waits."""
-        searched = [
-            f"{chunk.context}\n{chunk.text}" if chunk.context else chunk.text
-            for _, _, chunks in self._waiting
-            for chunk in chunks
-        ]
-        vectors = self._embedder.embed_passages(searched)
-        at = 0
-        for source, document, chunks in self._waiting:
-            end = at + len(chunks)
-            terms = [" ".join(analyse(text)) for text in searched[at:end]]
-            item = IndexedDocument(document, chunks, terms, vectors[at:end])
-            self._writer.add(source, (item,))
-            at = end
-        self._waiting.clear()
-        self._size = 0
+            meter.advance(part)
 
 
 class _Meter:
-    """Turns batches into progress reports."""
+    """Turns what has been stored into progress reports."""
 
     def __init__(self, files: Sequence[SourceFile], progress: Callable[[Progress], None]) -> None:
         self._progress = progress
         self._total = len(files)
         self._bytes_total = sum(file.size for file in files)
-        self._files = self._done = self._within = self._documents = 0
+        self._files = self._done = self._within = self._documents = self._chunks = 0
 
-    def advance(self, batch: Batch, chunks: int) -> None:
-        self._documents += len(batch.documents)
+    def advance(self, part: Prepared) -> None:
+        self._documents += len(part.documents)
+        self._chunks += sum(len(item.chunks) for item in part.documents)
         # A Chinese character takes three bytes in UTF-8: near enough for a bar.
-        self._within += 3 * sum(len(document.text) for document in batch.documents)
-        if batch.done:
+        self._within += 3 * sum(len(item.document.text) for item in part.documents)
+        if part.done:
             self._files += 1
-            self._done += batch.file.size
+            self._done += part.file.size
             self._within = 0
         self._progress(
             Progress(
                 files_done=self._files,
                 files_total=self._total,
-                bytes_done=self._done + min(self._within, batch.file.size),
+                bytes_done=self._done + min(self._within, part.file.size),
                 bytes_total=self._bytes_total,
                 documents=self._documents,
-                chunks=chunks,
+                chunks=self._chunks,
             )
         )
 
@@ -255,10 +193,3 @@ def _vanished(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def _unreadable(source: str, error: OSError) -> LoadError:
-    return LoadError(
-        f"{source}: can't be read ({error.strerror}); check its permissions",
-        f"{source}：无法读取（{error.strerror}），请检查文件权限",
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -105,9 +105,14 @@ class Hit:
     dense_rank: int | None = None
     lexical_score: float | None = None
     dense_score: float | None = None
-    matched_terms: tuple[str, ...] = ()
     duplicates: tuple[DocumentInfo, ...] = ()
     rerank_score: float | None = None
+    matching: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False, compare=False)
+
+    @property
+    def matched_terms(self) -> tuple[str, ...]:
+        """The query's terms that stand in the chunk; found by `matching` when they are shown."""
+        return self.matching()
 
     def to_dict(self) -> dict[str, object]:
         """As `answer.schema.json` has it; `rerank_score` only where there is one."""

@@ -25,23 +25,40 @@ DEFAULT_ARTICLES = Path("docs")
 @index_option
 @click.option("--prune", is_flag=True, help="Also remove files that are gone from the folders.")
 @click.option("--rebuild", is_flag=True, help="Start from nothing instead of updating.")
+@click.option(
+    "--workers",
+    metavar="ADDRESS",
+    default="",
+    help="Ray cluster that prepares the files: ray://HOST:PORT, HOST:PORT, or ray: this machine.",
+)
 @click.pass_obj
 def index(
-    settings: Settings, paths: tuple[Path, ...], index_dir: Path | None, prune: bool, rebuild: bool
+    settings: Settings,
+    paths: tuple[Path, ...],
+    index_dir: Path | None,
+    prune: bool,
+    rebuild: bool,
+    workers: str,
 ) -> int:
     """Build or update the index from files, folders and globs; without any, from docs/."""
     chosen = paths or (DEFAULT_ARTICLES,)
-    report = build(with_index(settings, index_dir), chosen, prune=prune, rebuild=rebuild)
+    settings = with_index(settings, index_dir)
+    report = build(settings, chosen, prune=prune, rebuild=rebuild, workers=workers)
     return 1 if report.problems else 0
 
 
 def build(
-    settings: Settings, paths: Sequence[Path], *, prune: bool = False, rebuild: bool = False
+    settings: Settings,
+    paths: Sequence[Path],
+    *,
+    prune: bool = False,
+    rebuild: bool = False,
+    workers: str = "",
 ) -> IndexReport:
     """Index `paths` with a progress bar, then print the problems and the counts."""
     from rag.assembly import indexer_of
 
-    indexer = indexer_of(settings)
+    indexer = indexer_of(settings, workers=workers)
     with progress_bar() as progress:
         report = indexer.index(paths, prune=prune, rebuild=rebuild, progress=progress)
     for problem in report.problems:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
 
 import numpy as np
 
@@ -14,7 +14,7 @@ _SIMILARITY = 0.8
 _COMPARABLE = 0.6  # share of the longer one that the shorter must have
 _PROBES = 8
 _PROBE = 8  # characters
-_FACTOR = 0x9E3779B97F4A7C15
+_FACTOR = 0x9E3779B1
 _TABLE_BITS = 18
 _NOT_WORDS = re.compile(r"\W+")
 _FIGURE = re.compile(r"(?<!\d)\d+")
@@ -66,23 +66,23 @@ def sharing(texts: Sequence[str]) -> list[tuple[int, int]]:
     """
     if min(map(len, texts), default=0) < _PROBE:
         return [(j, i) for j in range(len(texts)) for i in range(j)]
-    codes = "\n".join(texts).encode("utf-32-le", "surrogatepass")
-    hashes = np.frombuffer(codes, dtype=np.uint32).astype(np.uint64)
+    hashes = np.frombuffer("\n".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     for width in (1, 2, 4):  # of one character, two, four, eight
-        factor = np.uint64(pow(_FACTOR, width, 1 << 64))
-        hashes = hashes[:-width] * factor + hashes[width:]
-    starts = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
-    probed = [start + np.array(_probes(text)) for start, text in zip(starts, texts, strict=True)]
-    slots = hashes >> np.uint64(64 - _TABLE_BITS)
+        hashes = hashes[:-width] * np.uint32(pow(_FACTOR, width, 1 << 32)) + hashes[width:]
+    starts = list(accumulate((len(text) + 1 for text in texts[:-1]), initial=0))
+    probed = [start + at for start, text in zip(starts, texts, strict=True) for at in _probes(text)]
+    slots = hashes >> np.uint32(32 - _TABLE_BITS)
     table = np.zeros(1 << _TABLE_BITS, dtype=bool)
-    table[slots[np.concatenate(probed)]] = True
+    table[slots[probed]] = True
     places = np.flatnonzero(table[slots])
+    _, which, counts = np.unique(hashes[places], return_inverse=True, return_counts=True)
+    again = counts[which] > 1
+    having = np.searchsorted(starts, places[again], side="right") - 1
     holders: dict[int, set[int]] = {}
-    having = np.searchsorted(starts, places, side="right") - 1
-    for piece, text in zip(hashes[places].tolist(), having.tolist(), strict=True):
+    for piece, text in zip(which[again].tolist(), having.tolist(), strict=True):
         holders.setdefault(piece, set()).add(text)
-    shared = (sorted(some, reverse=True) for some in holders.values() if len(some) > 1)
-    return sorted({pair for some in shared for pair in combinations(some, 2)})
+    some = (sorted(texts_with_it, reverse=True) for texts_with_it in holders.values())
+    return sorted({pair for those in some for pair in combinations(those, 2)})
 
 
 def _probes(text: str) -> range:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from rag.protocols import Candidates, Embedder, PassageStore, Reranker, Vectors
 from rag.retrieval.duplicates import first_of_each
@@ -206,9 +207,9 @@ def _explained(
                 dense_rank=dense_rank,
                 lexical_score=lexical_score,
                 dense_score=dense_score,
-                matched_terms=_matched(terms, chunk),
                 duplicates=tuple(duplicates),
                 rerank_score=judged.get(key),
+                matching=partial(_matched, terms, chunk),
             )
         )
     return tuple(hits)
