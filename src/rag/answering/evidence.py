@@ -18,7 +18,7 @@ from rag.answering.question import Question, Segmenter, is_stop, place_stem
 from rag.answering.shortanswer import ShortAnswer, best_span
 from rag.protocols import Embedder, Vectors
 from rag.text import Span, fold, fold_passage, sentence_spans
-from rag.types import Hit
+from rag.types import Chunk, Hit
 
 # Weights of the parts of a sentence's score; set by hand on questions of our own (see
 # tests/data and eval/gold), for a later model to learn.
@@ -28,7 +28,7 @@ _SIMILAR = 0.25
 _TYPED = 0.2
 _RANK = 0.06
 _CAUSAL = 0.15
-_QUESTION_PENALTY = 0.35
+_SAYS_LITTLE = 0.35
 _ROW_PENALTY = 0.9  # a table's row without its header says less than a sentence
 _OTHER_COLUMN = 0.5
 _CELLS = " | "  # what loaders put between the cells of a row
@@ -177,8 +177,9 @@ class EvidenceFinder:
         )
         if question.kind is Kind.REASON and _CAUSE.search(sentence.folded):
             score += _CAUSAL
-        if sentence.folded.rstrip('”"* ').endswith("?") or _is_heading(sentence):
-            score *= _QUESTION_PENALTY
+        asks = sentence.folded.rstrip('”"* ').endswith("?")
+        if asks or is_heading(sentence.text, sentence.hit.chunk):
+            score *= _SAYS_LITTLE
         elif _CELLS in sentence.text:
             # A row of several columns, none of them the place's, may well be another place's.
             several = sentence.text.count(_CELLS) > 1 and question.places and within is None
@@ -294,8 +295,9 @@ def match(word: str, text: str) -> float:
     return _Pattern.of(word).match(text)
 
 
-def _is_heading(sentence: _Sentence) -> bool:
-    return sentence.text in sentence.hit.chunk.context.split("\n")
+def is_heading(text: str, chunk: Chunk) -> bool:
+    """Whether a sentence of a chunk is its title or a heading: it names things and says nothing."""
+    return text in chunk.context.split("\n")
 
 
-__all__ = ["Evidence", "EvidenceFinder", "match"]
+__all__ = ["Evidence", "EvidenceFinder", "is_heading", "match"]

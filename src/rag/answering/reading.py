@@ -12,22 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.answering.evidence import Evidence
-from rag.answering.kinds import MEASURED, Kind
+from rag.answering.evidence import Evidence, is_heading
+from rag.answering.kinds import Kind
 from rag.answering.question import Question
 from rag.answering.shortanswer import ShortAnswer
-from rag.answering.spans import candidates
+from rag.answering.trimming import trimmed
 from rag.protocols import Reader, ReadSpan
-from rag.text import Span, clause_spans, fold_passage, sentence_spans
+from rag.text import Span, fold_passage, sentence_spans
 
-# Kinds that a clause answers, not a name or a figure, and what the reader doesn't judge.
-_CLAUSES = frozenset({Kind.REASON, Kind.HOW, Kind.DEFINITION})
-_UNREAD = frozenset({Kind.YES_NO, Kind.LIST})  # a list is more than one span
+# What the reader doesn't judge: a list is more than one span.
+_UNREAD = frozenset({Kind.YES_NO, Kind.LIST})
 # Above this the rules are kept where the reader is below that; chosen on the gold sets.
 _RULES_SURE = 0.75
 _READER_UNSURE = 0.35
-_FIGURES = MEASURED | {Kind.DATE}
-_MARKS = frozenset("，,。；;：:！!？? 、的")
 _WITH_NEIGHBOURS = 2  # sentences that are read with those before and after them
 _WORTH_FILLING = 40  # room below which no further sentence is looked for
 _NEIGHBOUR = 0.6  # what such a neighbour scores, as a share
@@ -116,7 +113,9 @@ class Reading:
         return [
             each
             for each in found
-            if each is not None and sure[each.item.hit.document.id, each.item.start]
+            if each is not None
+            and sure[each.item.hit.document.id, each.item.start]
+            and any(map(str.isalnum, each.text))
         ]
 
 
@@ -242,39 +241,20 @@ def _between(passage: Passage, item: Evidence) -> str | None:
 
 
 def _proposal(span: ReadSpan, passage: Passage, evidence: Sequence[Evidence]) -> Proposal | None:
-    """The span in the sentence that it begins in, cut off where that ends."""
+    """The span in the sentence that it begins in, cut off where that ends; None in a heading."""
     start, end = passage.start + span.start, passage.start + span.end
     for item in evidence:
         if item.hit.document.id == passage.document and item.start <= start < item.end:
+            if is_heading(item.text, item.hit.chunk):
+                return None
             return Proposal(span, item, start - item.start, min(item.end, end) - item.start)
     return None
 
 
 def _short(question: Question, proposal: Proposal) -> ShortAnswer:
-    text, start, end = proposal.item.text, proposal.start, proposal.end
-    if question.kind in _CLAUSES:
-        start, end = _whole_clauses(text, start, end)
-    elif question.kind in _FIGURES and len(proposal.item.folded) == len(text):
-        start, end = _whole_figures(question.kind, proposal.item.folded, text, start, end)
-    while end > start + 1 and text[end - 1] in _MARKS:
-        end -= 1
-    while start < end - 1 and text[start] in _MARKS:
-        start += 1
-    return ShortAnswer(start, end, text[start:end], min(1.0, proposal.span.probability))
-
-
-def _whole_figures(kind: Kind, folded: str, text: str, start: int, end: int) -> Span:
-    """With the units and the years of every figure that the span has a part of: 37 is 37座."""
-    touched = [(a, b) for a, b in candidates(kind, folded, text) if a < end and start < b]
-    if not touched:
-        return start, end
-    return min(a for a, _ in touched), max(b for _, b in touched)
-
-
-def _whole_clauses(text: str, start: int, end: int) -> Span:
-    clauses = clause_spans(text, 0, len(text))
-    first = max((left for left, _ in clauses if left <= start), default=start)
-    return first, min((right for _, right in clauses if right >= end), default=end)
+    item = proposal.item
+    start, end = trimmed(question, item.text, item.folded, proposal.start, proposal.end)
+    return ShortAnswer(start, end, item.text[start:end], min(1.0, proposal.span.probability))
 
 
 def _keep_rules(question: Question, first: Evidence, span: ReadSpan) -> bool:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.answering.closeness import anchors_of, closeness
 from rag.answering.kinds import Kind
+from rag.answering.offers import (
+    Scored,
+    doers,
+    known_places,
+    named,
+    objects,
+    plausible_names,
+    titled_names,
+)
 from rag.answering.question import Question
-from rag.answering.spans import NO_PERSON, SPEAKING, SURNAMES, TITLED, candidates
+from rag.answering.spans import NO_PERSON, SPEAKING, TITLED, candidates
+from rag.answering.trimming import year_alone
 from rag.text import Span, clause_spans, fold_with_offsets
 
-_REACH = 14.0  # characters after which closeness has fallen to 1/e
-_LONGEST_NAME = 14
 _WHOLE = 45  # characters of a sentence that is short enough to be its own short answer
-_EDGES = '的在由与和、,。:;!?()（）“”「」《》"是了将从到为把被让使对向位于 '
 # Kinds whose answer may be a name that ends in the noun asked for.
 _NAMED = frozenset({Kind.NAME, Kind.PLACE, Kind.ORGANISATION, Kind.OTHER})
 _SEVERAL = re.compile("哪(?:几|些|两|三)|which years|分别")
-_DOER = re.compile(
-    r"谁(?:来|在|负责|去|给|替)?([\u4e00-\u9fff]{2,3})(?=[的了?,。]|$)|谁(?:来|负责)([\u4e00-\u9fff]{2})"
-)
-_OBJECT = re.compile(
-    r"([\u4e00-\u9fff]{2})(?:了|出|过|的是)?(?:一个|一种|个)?(?:什么|哪个|哪种|哪项|哪一个)(?!时候|人|地方)"
-)
 _COUNTED = re.compile(
     r"[\d余多十百千万亿一二两三四五六七八九]([^\d余多十百千万亿一二两三四五六七八九以左上下\s]+)"
 )
@@ -33,9 +34,6 @@ _KIN = {
     "名": "名人位个员", "位": "名人位个员", "家": "家个户", "个": "个家名位人项件支种处条所座",
     "件": "件个项", "项": "项个件", "支": "支个队", "种": "种个类", "条": "条个项", "所": "所个家",
 }  # fmt: skip
-_NO_NAME = frozenset(
-    "说的和与是正在等及也就都将向从带对因有把不还又则曾被让给到以为于而便仍已了着过,。、:;()“”"
-)
 _GROWTH = re.compile(
     "涨|增长|增加|提高|提升|下降|降低|减少|压减|grow|grew|rise|rose|increase|fall|fell"
 )
@@ -47,7 +45,6 @@ _LISTING = frozenset({"、", "和", "与", "及", "以及", ",", " and ", ", "})
 _STRICT_UNIT = re.compile(
     "岁|公里|千米|米|吨|公斤|斤|亩|公顷|平方|小时|分钟|天|度|倍|票|分(?!之)|层|级|美元"
 )
-Scored = tuple[Span, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +72,16 @@ def best_span(
     kind = question.kind
     found = _scored(question, kind, folded, original)
     if kind is Kind.PERSON:
-        found = _plausible_names(found, folded, spans) + _doers(question, folded)
-        found += _titled_names(question, folded, spans)
+        found = plausible_names(found, folded, spans) + doers(question, folded)
+        found += titled_names(question, folded, spans)
     if kind in (Kind.PLACE, Kind.ORGANISATION) and not folded.isascii():
         starts = {start for start, _ in spans}
         found = [(span, fit) for span, fit in found if span[0] in starts]
     if kind is Kind.PLACE:
-        found += _known_places(question, folded, spans, places)
+        found += known_places(question, folded, spans, places)
     if kind in _NAMED:
-        found += _named(question, folded, spans) if question.focus else []
-        found += _objects(question, folded)
+        found += named(question, folded, spans) if question.focus else []
+        found += objects(question, folded)
     if not found and kind is Kind.MONEY:
         sums = _scored(question, Kind.QUANTITY, folded, original)
         found = [
@@ -99,62 +96,8 @@ def best_span(
     (start, end), fit = max(found, key=lambda item: item[1])
     if kind is Kind.DATE and _SEVERAL.search(question.folded):
         start, end = _with_neighbours(start, end, [span for span, _ in found], folded)
+    start, end = year_alone(question, folded, start, end)
     return _original(original, folded, start, end, min(1.0, fit))
-
-
-def _plausible_names(found: list[Scored], folded: str, spans: Sequence[Span]) -> list[Scored]:
-    """Names that don't cut through words (方文化 in 地方文化) and aren't words themselves."""
-    if not found:
-        return []
-    starts = dict(spans)
-    ends = {end for _, end in spans}
-    plausible = []
-    for (start, end), fit in found:
-        if "·" in folded[start:end] or folded.isascii():
-            plausible.append(((start, end), fit))
-        elif start in starts and end in ends:
-            word = starts[start] == end  # one word of the vocabulary: 高峰 more often than a name
-            titled = TITLED.search(folded[max(0, start - 4) : start])
-            plausible.append(((start, end), fit if titled or not word else 0.4 * fit))
-    return plausible
-
-
-def _titled_names(question: Question, folded: str, spans: Sequence[Span]) -> list[Scored]:
-    """Two or three loose characters after a title, whatever follows: 工程师简云久改进了..."""
-    anchors = _anchors(question, folded)
-    found = []
-    for at, (start, _) in enumerate(spans):
-        if folded[start] not in SURNAMES or not TITLED.search(folded[max(0, start - 4) : start]):
-            continue
-        end = start
-        for first, last in spans[at : at + 4]:
-            if first != end or last - first > 1 or folded[first:last] in _NO_NAME:
-                break
-            end = last
-        if 2 <= end - start <= 3 and folded[start:end] not in question.folded:
-            found.append(((start, end), 0.5 + 0.35 * _closeness(folded, anchors, start, end)))
-    return found
-
-
-def _known_places(
-    question: Question, folded: str, spans: Sequence[Span], places: frozenset[str]
-) -> list[Scored]:
-    """Listed place names, with their suffix, that the question doesn't name itself."""
-    anchors = _anchors(question, folded)
-    found = []
-    for start, _ in spans:
-        for length in (5, 4, 3, 2):
-            name = folded[start : start + length]
-            if name in places and name not in question.folded:
-                end = start + length
-                suffix = re.match("省|市|区|县|镇|乡|州", folded[end:])
-                end += suffix.end() if suffix else 0
-                fit = 0.5 + 0.35 * _closeness(folded, anchors, start, end)
-                if any(folded[:start].endswith(place) for place in question.places):
-                    fit += 0.2  # 浙江台州 answers where in 浙江
-                found.append(((start, end), fit))
-                break
-    return found
 
 
 def _with_neighbours(start: int, end: int, spans: list[Span], folded: str) -> Span:
@@ -168,59 +111,6 @@ def _with_neighbours(start: int, end: int, spans: list[Span], folded: str) -> Sp
     return start, end
 
 
-def _doers(question: Question, folded: str) -> list[Scored]:
-    """Who does what was asked for: 由谁管运营 finds the subject of 管运营, person or not."""
-    asked = _DOER.search(question.folded)
-    found: list[Scored] = []
-    if asked is None:
-        return found
-    verb = asked.group(1) or asked.group(2)
-    for start, end in clause_spans(folded, 0, len(folded)):
-        at = folded.find(verb, start, end)
-        if 2 <= at - start <= 10 and folded[start:at] not in question.folded:
-            found.append(((start, at), 0.75))
-    return found
-
-
-def _objects(question: Question, folded: str) -> list[Scored]:
-    """What a verb is followed by: 成立了什么组织 finds what stands after 成立."""
-    asked = _OBJECT.search(question.folded)
-    found: list[Scored] = []
-    if asked is None:
-        return found
-    verb = asked.group(1)
-    for match in re.finditer(
-        re.escape(verb) + "了?(?:一[个家种项]|的)?([^,。;!?()（）]{2,24})", folded
-    ):
-        start, end = match.span(1)
-        quote = re.search("[“「《]([^”」》]+)[”」》]", folded[start:end])
-        if quote is not None:
-            start, end = start + quote.start(1), start + quote.end(1)
-        found.append(((start, end), 0.62))
-    return found
-
-
-def _named(question: Question, folded: str, spans: Sequence[Span]) -> list[Scored]:
-    """Spans that end in the noun that was asked for: 哪个车间 -> 涂装车间."""
-    anchors = _anchors(question, folded)
-    starts = {start for start, _ in spans}
-    quotes = [match.span(1) for match in re.finditer("[“「《]([^”」》]*)[”」》]", folded)]
-    found = []
-    for match in re.finditer(re.escape(question.focus), folded):
-        start, end = match.span()
-        quote = next((span for span in quotes if span[0] <= start and end <= span[1]), None)
-        if quote is not None:
-            start, end = quote
-        else:
-            while start and folded[start - 1] not in _EDGES:
-                start -= 1
-        named = start in starts and 0 < match.start() - start <= _LONGEST_NAME
-        if named and folded[start:end] not in question.folded:
-            fit = 0.5 + 0.35 * _closeness(folded, anchors, start, end)
-            found.append(((start, end), fit))
-    return found
-
-
 def _original(original: str, folded: str, start: int, end: int, fit: float) -> ShortAnswer:
     if len(original) != len(folded):
         start, end = fold_with_offsets(original).original_span(start, end)
@@ -228,7 +118,7 @@ def _original(original: str, folded: str, start: int, end: int, fit: float) -> S
 
 
 def _scored(question: Question, kind: Kind, folded: str, original: str) -> list[Scored]:
-    anchors = _anchors(question, folded)
+    anchors = anchors_of(question, folded)
     same_length = original if len(original) == len(folded) else folded
     scored = []
     for start, end in candidates(kind, folded, same_length):
@@ -237,47 +127,10 @@ def _scored(question: Question, kind: Kind, folded: str, original: str) -> list[
             continue
         if _is_english_place(kind, same_length[start:end], same_length[:start]):
             continue
-        fit = 0.35 * _closeness(folded, anchors, start, end) + 0.25
+        fit = 0.35 * closeness(folded, anchors, start, end) + 0.25
         fit += _pattern_bonus(question, kind, folded, start, end)
         scored.append(((start, end), fit))
     return scored
-
-
-def _anchors(question: Question, folded: str) -> list[tuple[int, int, float]]:
-    """Where the question's words stand in the sentence: start, end, weight."""
-    anchors = []
-    for word in question.words:
-        at = folded.find(word.text)
-        if at < 0 and len(word.text) > 2:
-            piece = next(
-                (word.text[i : i + 2] for i in range(len(word.text) - 1)
-                 if word.text[i : i + 2] in folded), "",
-            )  # fmt: skip
-            if piece:
-                anchors.append((folded.find(piece), folded.find(piece) + 2, word.weight * 0.5))
-        while at >= 0:
-            anchors.append((at, at + len(word.text), word.weight))
-            at = folded.find(word.text, at + 1)
-    return anchors
-
-
-def _closeness(folded: str, anchors: list[tuple[int, int, float]], start: int, end: int) -> float:
-    """Sum of the anchors' weights, each fading with its distance, as a share of all weights.
-
-    A sentence mark in between counts as more distance: clauses keep together what belongs.
-    """
-    total = sum(weight for _, _, weight in anchors)
-    if not total:
-        return 0.0
-    near = 0.0
-    for first, last, weight in anchors:
-        gap_start, gap_end = (last, start) if last <= start else (end, first)
-        gap = folded[gap_start:gap_end] if gap_start < gap_end else ""
-        distance = len(gap) + 6 * len(re.findall("[,;:。|]", gap))
-        # What a figure belongs to mostly stands before it; behind a comma something else begins.
-        behind = 0.5 if first >= end and re.search("[,;。]", gap) else 1.0
-        near += behind * weight * math.exp(-distance / _REACH)
-    return near / total
 
 
 def _is_english_place(kind: Kind, text: str, before: str) -> bool:
