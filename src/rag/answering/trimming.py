@@ -76,9 +76,9 @@ def _paired(text: str, start: int, end: int) -> Span:
             if at == end - 1 and start and text[start - 1] == _CLOSING[text[at]]:
                 return _paired(text, start - 1, end)
             # 图二）象征 is 象征, and 主席」 is 主席: the longer side stays.
-            left, right = (start, at), (at + 1, end)
-            longer = max(right, left, key=lambda side: side[1] - side[0])
-            return _paired(text, *longer) if longer[0] < longer[1] else (start, end)
+            right_is_longer = end - at - 1 >= at - start
+            left, right = (at + 1, end) if right_is_longer else (start, at)
+            return _paired(text, left, right) if left < right else (start, end)
     if not opened:
         return start, end
     first = opened[0]
