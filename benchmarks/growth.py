@@ -29,6 +29,7 @@ import numpy as np
 
 from benchmarks.articles import written
 from benchmarks.data import machine, peak_mib, rows
+from benchmarks.growth_report import picture
 from rag.assembly import assistant_of, backend_of, embedder_of, indexer_of, retriever_of
 from rag.chunking import Chunker
 from rag.config import IndexSettings, Settings
@@ -37,6 +38,7 @@ from rag.stores import vectors
 from rag.stores.generations import BASE, VECTORS
 from rag.stores.vectors import Keys
 
+HERE = Path(__file__).parent
 Figures = dict[str, float]
 Item = TypeVar("Item")
 _NEW = 100  # articles of an update
@@ -236,6 +238,7 @@ def main() -> None:
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--passages", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--publish", action="store_true", help="write growth.json, growth.svg here")
     parser.add_argument("--step", choices=("build", "disk", "ask", "answer", "update"))
     options = parser.parse_args()
     if options.step:
@@ -243,7 +246,9 @@ def main() -> None:
         return
     options.work.mkdir(parents=True, exist_ok=True)
     columns = {passages: measured(options, passages) for passages in options.passages}
-    (options.work / "growth.json").write_text(json.dumps(columns, indent=1), encoding="utf-8")
+    for folder in (options.work, HERE) if options.publish else (options.work,):
+        (folder / "growth.json").write_text(json.dumps(columns, indent=1), encoding="utf-8")
+        (folder / "growth.svg").write_text(picture(columns), encoding="utf-8")
     print(f"{machine()}\n\n| figure |" + "".join(f" {passages:,} |" for passages in columns))
     print("| --- |" + " ---: |" * len(columns))
     for name in next(iter(columns.values())):
