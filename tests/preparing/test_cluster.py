@@ -47,6 +47,19 @@ pytestmark = [
 ]
 Ray = Any
 
+_NODE = {
+    "include_dashboard": False,
+    "node_ip_address": HOST,
+    "object_store_memory": 100_000_000,
+}
+# A dead node is noticed within some seconds; by default it takes up to half a minute.
+_SOON = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 2000,
+    "health_check_failure_threshold": 3,
+}
+
 
 class Machines:
     """A head without a CPU, to which nodes of one CPU each are added."""
@@ -76,22 +89,6 @@ class Machines:
         self._cluster.shutdown()
 
 
-_NODE = {
-    "include_dashboard": False,
-    "node_ip_address": HOST,
-    "object_store_memory": 100_000_000,
-}
-
-
-# A dead node is noticed within some seconds; by default it takes up to half a minute.
-_SOON = {
-    "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 500,
-    "health_check_timeout_ms": 2000,
-    "health_check_failure_threshold": 3,
-}
-
-
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
     environment = dict(os.environ)
@@ -104,8 +101,7 @@ def machines() -> Iterator[Machines]:
     machines = Machines(folder)
     yield machines
     machines.close()
-    if not os.environ.get("KEEP"):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     os.environ.clear()
     os.environ |= environment
 

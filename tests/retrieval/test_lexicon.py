@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 
 from rag.assembly import bundled_lexicon
-from rag.retrieval.lexicon import Lexicon, english_words, rarity, stem, weighed, word_score
+from rag.retrieval.lexicon import Lexicon, english_words, stem, weighed, word_score
 
 
 @pytest.fixture
@@ -62,10 +61,6 @@ def test_a_word_counts_once_by_its_best_term() -> None:
     assert word_score("国王在河边", words) == 6.0
     assert word_score("王在山上", words) == 5.0
     assert word_score("山上", words) == 0.0
-
-
-def test_rarity_is_the_inverse_document_frequency_of_bm25() -> None:
-    assert rarity(1, 10) == pytest.approx(math.log(1 + 9.5 / 1.5))
 
 
 def test_the_bundled_lexicon_knows_common_words_and_names() -> None:

@@ -15,6 +15,9 @@ from tests.support import EMBEDDER, article, indexed
 LONGQUANYI = "龙泉驿区建立党员先锋岗二百余个。"
 QIONGLAI = "邛崃市的竹编远销海外。"
 ENGLISH = "Gardens open at nine."
+POSTS = article("龙泉驿区设立200余个党员先锋岗。", title="先锋岗", source="docs/a.md")
+LOANS = article("邛崃发放惠蓉贷26.54亿元。", title="惠蓉贷", source="docs/b.md")
+PARK = article("成甘工业园区聚集企业。", title="园区", source="docs/c.md", date="2025-01-02")
 
 
 def put(writer: StoreWriter, source: str, *documents: Document, sha256: str = "hash") -> None:

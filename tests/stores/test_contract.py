@@ -10,11 +10,8 @@ import pytest
 from rag.errors import IndexBusyError, NoIndexError
 from rag.protocols import StoreBackend, StoreStats
 from rag.types import Document
+from tests.stores.filling import LOANS, PARK, POSTS
 from tests.support import EMBEDDER, article, indexed
-
-POSTS = article("龙泉驿区设立200余个党员先锋岗。", title="先锋岗", source="docs/a.md")
-LOANS = article("邛崃发放惠蓉贷26.54亿元。", title="惠蓉贷", source="docs/b.md")
-PARK = article("成甘工业园区聚集企业。", title="园区", source="docs/c.md", date="2025-01-02")
 
 
 def put(backend: StoreBackend, *documents: Document, source: str | None = None) -> StoreStats:

@@ -29,14 +29,11 @@ from rag.stores.milvus_server import Address, Server, version_number
 from rag.stores.terms import TermsReader, TermsWriter
 from rag.text import analyse
 from rag.types import Document, Heading, Page
-from tests.stores.filling import publish, put
+from tests.stores.filling import LOANS, PARK, POSTS, publish, put
 from tests.stores.milvus_lite import HOST, MilvusLite, free_port, milvus_backend
 from tests.support import EMBEDDER, RECIPE, article, indexed
 
 ROOT = Path(__file__).parents[2]
-POSTS = article("龙泉驿区设立200余个党员先锋岗。", title="先锋岗", source="docs/a.md")
-LOANS = article("邛崃发放惠蓉贷26.54亿元。", title="惠蓉贷", source="docs/b.md")
-PARK = article("成甘工业园区聚集企业。", title="园区", source="docs/c.md")
 
 
 @pytest.fixture
@@ -157,8 +154,7 @@ _KILLED = """
     import os
     from pathlib import Path
     from tests.stores.milvus_lite import milvus_backend
-    from tests.stores.filling import put
-    from tests.stores.test_milvus import LOANS
+    from tests.stores.filling import LOANS, put
 
     backend = milvus_backend({uri!r}, Path({folder!r}), alias={alias!r})
     with backend.update(rebuild={rebuild}) as writer:

@@ -18,13 +18,10 @@ from rag.errors import (
     StorageError,
 )
 from rag.stores import LocalBackend, LocalStore, generations
-from tests.stores.filling import lexical, publish
-from tests.support import EMBEDDER, RECIPE, article, indexed
+from tests.stores.filling import LOANS, PARK, POSTS, lexical, publish
+from tests.support import EMBEDDER, RECIPE, indexed
 
 ROOT = Path(__file__).parents[2]
-POSTS = article("龙泉驿区设立200余个党员先锋岗。", title="先锋岗", source="docs/a.md")
-LOANS = article("邛崃发放惠蓉贷26.54亿元。", title="惠蓉贷", source="docs/b.md")
-PARK = article("成甘工业园区聚集企业。", title="园区", source="docs/c.md")
 
 
 @pytest.fixture
@@ -190,8 +187,7 @@ _FILL = """
     import pathlib, sys
     from rag.errors import StorageError
     from rag.stores import LocalBackend
-    from tests.stores.filling import lexical, publish
-    from tests.stores.test_safety import PARK, POSTS
+    from tests.stores.filling import PARK, POSTS, lexical, publish
     from tests.support import RECIPE, article
     root = pathlib.Path(sys.argv[1])
     backend = LocalBackend(root / "index", RECIPE)

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from rag.training.bm25 import Lexical, idf, lexical_search
+from rag.training.bm25 import Lexical, lexical_search
 from rag.training.evaluate import Figures, figures, fuse_by_rank, fuse_by_score, ranks
 
 
@@ -21,10 +20,6 @@ def test_bm25_prefers_the_passage_with_the_rare_word() -> None:
     assert found.scores[0].argmax() == 1
     assert found.scores[0, 2] == 0
     assert found.scores[0, 1] < found.bounds[0]
-
-
-def test_idf_is_that_of_lucene() -> None:
-    assert idf(1, 3) == pytest.approx(0.9808, abs=1e-4)  # log(1 + 2.5 / 1.5)
 
 
 def test_fusion_prefers_a_passage_found_by_both() -> None:

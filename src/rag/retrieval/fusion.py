@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
+
+from rag.text import idf
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -35,7 +36,5 @@ def coverage(best: float, frequencies: Sequence[int], passages: int, *, k1: floa
     Hybrid Retrieval", 2023, normalise by it too. Measured: about 0.45 where a question's words
     stand in a passage, under 0.1 for an English question to Chinese passages.
     """
-    bound = sum(
-        math.log(1 + (passages - count + 0.5) / (count + 0.5)) * (k1 + 1) for count in frequencies
-    )
+    bound = sum(idf(count, passages) * (k1 + 1) for count in frequencies)
     return min(1.0, best / bound) if bound > 0 else 0.0

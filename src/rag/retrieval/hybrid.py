@@ -8,8 +8,8 @@ from functools import partial
 from rag.protocols import Candidates, Embedder, PassageStore, Reranker, Vectors
 from rag.retrieval.duplicates import first_of_each
 from rag.retrieval.fusion import coverage, reciprocal_rank_fusion
-from rag.retrieval.lexicon import Lexicon, Translations, rarity, weighed, word_score
-from rag.text import analyse, analyse_folded, fold_passage, simplify
+from rag.retrieval.lexicon import Lexicon, Translations, weighed, word_score
+from rag.text import analyse, analyse_folded, fold_passage, idf, simplify
 from rag.types import Chunk, DocumentInfo, Hit
 
 _ENOUGH_COVERAGE = 0.2
@@ -108,7 +108,7 @@ class HybridRetriever:
         counts = dict(zip(flat, self._store.document_frequencies(flat), strict=True))
         passages = self._store.stats().chunks
         return {
-            term: rarity(min(map(counts.__getitem__, cut), default=passages), passages)
+            term: idf(min(map(counts.__getitem__, cut), default=passages), passages)
             for term, cut in parts.items()
         }
 

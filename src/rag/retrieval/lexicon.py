@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -105,8 +104,3 @@ def word_score(text: str, words: Sequence[Translations]) -> float:
     cross-language information retrieval", SIGIR 1998).
     """
     return sum(next((score for term, score in terms if term in text), 0.0) for terms in words)
-
-
-def rarity(frequency: int, passages: int) -> float:
-    """BM25's inverse document frequency."""
-    return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))

@@ -6,10 +6,11 @@ tantivy keeps the length of a passage in one byte: lengths above 40 are rounded 
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
+
+from rag.text import idf
 
 K1 = 1.2
 B = 0.75
@@ -35,11 +36,7 @@ def rounded(length: int) -> int:
 
 def weights(frequencies: Mapping[str, int], passages: int) -> dict[str, float]:
     """The weight of each term that stands somewhere; `frequencies` count passages."""
-    return {
-        term: (1 + K1) * math.log(1 + (passages - count + 0.5) / (count + 0.5))
-        for term, count in frequencies.items()
-        if count
-    }
+    return {term: (1 + K1) * idf(count, passages) for term, count in frequencies.items() if count}
 
 
 def score(passage: Sequence[str], weight: Mapping[str, float], average: float) -> float:

@@ -9,6 +9,7 @@ from rag.text.normalise import (
     fold_with_offsets,
     simplify,
 )
+from rag.text.rarity import idf
 from rag.text.sentences import Span, clause_spans, sentence_spans
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "fold_passage",
     "fold_radicals",
     "fold_with_offsets",
+    "idf",
     "is_cjk",
     "sentence_spans",
     "simplify",

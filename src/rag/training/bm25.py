@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from rag.text import analyse_folded
+from rag.text import analyse_folded, idf
 
 _K1 = 1.2  # tantivy's own, with b 0.75
 
@@ -48,11 +47,6 @@ def lexical_search(questions: Sequence[str], passages: Sequence[str], *, depth: 
         for score, address in searcher.search(query, depth, count=False).hits:
             scores[row, int(searcher.doc(address)["key"][0])] = score
     return Lexical(scores, bounds)
-
-
-def idf(frequency: int, total: int) -> float:
-    """BM25's idf (Robertson and Zaragoza 2009) in the form of Lucene, which is never negative."""
-    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
 def _index(terms: Sequence[Sequence[str]]) -> tuple[tantivy.Schema, tantivy.Searcher]:
