@@ -64,7 +64,7 @@ _SOON = {
 class Machines:
     """A head without a CPU, to which nodes of one CPU each are added."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
         self.client_port = free_port()
@@ -72,7 +72,6 @@ class Machines:
             initialize_head=True,
             head_node_args={
                 **_NODE, "num_cpus": 0, "ray_client_server_port": self.client_port,
-                "temp_dir": str(folder),
                 "_system_config": _SOON,
             },
         )  # fmt: skip
@@ -92,13 +91,14 @@ class Machines:
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
     environment = dict(os.environ)
+    folder = Path(tempfile.mkdtemp(prefix="ray"))  # short: names of sockets have a limit
     os.environ |= {
+        "RAY_TMPDIR": str(folder),  # Ray's own folder may be another account's, or not there
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # for the workers
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # all addresses on loopback
     }
-    folder = Path(tempfile.mkdtemp(prefix="ray"))  # short: names of sockets have a limit
-    machines = Machines(folder)
+    machines = Machines()
     yield machines
     machines.close()
     shutil.rmtree(folder, ignore_errors=True)
