@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers.utils import logging as transformers_logging
 
 from benchmarks.data import machine, rows
 from rag.config import Settings
@@ -69,7 +68,6 @@ def main() -> None:
     passages = [text[: settings.chunking.size] for text in paragraphs]
     characters = sorted(set("".join(passages)))
     threads = torch.get_num_threads()
-    transformers_logging.disable_progress_bar()
     print(f"{machine()}, {settings.retrieval.rerank_top} passages\n")
     print("| model | threads | median ms | slowest ms |\n| --- | ---: | ---: | ---: |")
     for name, shape in SHAPES.items():
