@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 NEWS ?= ../shared/data/news.jsonl.xz
 QUESTIONS ?= ../shared/data/cmrc2018_trial.jsonl.xz
 
-.PHONY: install serve test lint audit eval format bench torture clean
+.PHONY: install serve test lint ray audit eval format bench torture clean
 
 install: $(STAMP)
 
@@ -41,6 +41,10 @@ lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# For the tests of tests/preparing, which skip without it.
+ray: $(DEV_STAMP)
+	$(PIP_INSTALL) -e '.[ray]'
 
 # Holes known in the pinned dependencies; 2 where the package index's database can't be asked.
 audit: $(DEV_STAMP)

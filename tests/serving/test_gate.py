@@ -36,6 +36,21 @@ def test_one_is_answered_one_waits_and_the_third_is_refused() -> None:
     assert asyncio.run(ask()) == ["depth 2", "depth 0"]
 
 
+def test_who_has_waited_long_enough_is_told_to_come_back() -> None:
+    async def ask() -> list[object]:
+        gate = Gate(1, 5, 0.2)
+        leave = threading.Event()
+        first = asyncio.create_task(run(gate, leave.wait))
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError):
+            await run(gate, lambda: True)
+        depth = gate.depth  # nobody waits any more, and the first is still answered
+        leave.set()
+        return [depth, await first, await run(gate, lambda: "next")]
+
+    assert asyncio.run(ask()) == [1, True, "next"]
+
+
 def test_a_place_is_free_again_after_a_failure() -> None:
     async def ask() -> object:
         gate = Gate(1, 0)

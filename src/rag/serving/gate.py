@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -17,13 +18,18 @@ _DONE = object()
 
 
 class Gate:
-    """Lets `workers` questions through to threads of their own; `waiting` more may queue."""
+    """Lets `workers` questions through to threads of their own.
 
-    def __init__(self, workers: int, waiting: int) -> None:
+    `waiting` more may queue, none for longer than `longest_s` seconds: where answers are slow, a
+    short queue is a long wait, too.
+    """
+
+    def __init__(self, workers: int, waiting: int, longest_s: float = math.inf) -> None:
         self._admitted = CapacityLimiter(workers)
         # Its own threads: uploads and page files must not wait behind questions.
         self._threads = CapacityLimiter(workers)
         self._waiting = waiting
+        self._longest_s = longest_s
 
     @property
     def depth(self) -> int:
@@ -33,17 +39,17 @@ class Gate:
 
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:
-        """Wait for a turn. Raises BusyError at once when too many wait."""
+        """Wait for a turn. Raises BusyError, at once when too many wait."""
         statistics = self._admitted.statistics()
         full = statistics.borrowed_tokens >= statistics.total_tokens
         if full and statistics.tasks_waiting >= self._waiting:
-            raise BusyError(
-                f"the service is busy; ask again in {BusyError.retry_s} s",
-                f"服务繁忙，请在 {BusyError.retry_s} 秒后再试",
-            )
+            raise _busy()
         # On behalf of an object: an async generator may be closed by another task.
         borrower = object()
-        await self._admitted.acquire_on_behalf_of(borrower)
+        with anyio.move_on_after(self._longest_s) as waiting:
+            await self._admitted.acquire_on_behalf_of(borrower)
+        if waiting.cancelled_caught:
+            raise _busy()
         try:
             yield
         finally:
@@ -62,6 +68,13 @@ class Gate:
             finally:
                 with anyio.CancelScope(shield=True):
                     await to_thread.run_sync(items.close, limiter=self._threads)
+
+
+def _busy() -> BusyError:
+    return BusyError(
+        f"the service is busy; ask again in {BusyError.retry_s} s",
+        f"服务繁忙，请在 {BusyError.retry_s} 秒后再试",
+    )
 
 
 class _Items(Generic[_Item]):
