@@ -18,11 +18,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
 from benchmarks.data import machine, rows
+from benchmarks.peer_systems.run import recall
 from benchmarks.peers_report import Figures, picture, section, write_section
 from rag.chunking import Chunker
 from rag.config import Settings
@@ -82,8 +83,8 @@ def _cut(texts: Iterator[tuple[str | None, str]]) -> Iterator[tuple[str | None, 
                 yield paragraph, chunk.text
 
 
-def measure(name: str, out: Path, seconds: float) -> Figures:
-    """One system's figures, in its own environment where there is one, else in this one.
+def measure(name: str, out: Path, seconds: float) -> tuple[Figures, list[int]]:
+    """One system's figures, in its own environment where there is one, else in this one; ranks.
 
     Raises CalledProcessError, with what it wrote on standard error, when the system fails.
     """
@@ -97,12 +98,28 @@ def measure(name: str, out: Path, seconds: float) -> Figures:
         command, check=True, capture_output=True, text=True, cwd=ROOT,
         env=dict(os.environ) | _OFFLINE | path,
     )  # fmt: skip
-    figures: Figures = json.loads(run.stdout.splitlines()[-1])
+    figures: Figures
+    figures, ranks = json.loads(run.stdout.splitlines()[-1])
     if own.exists():
         files = environment.rglob("*")
         size = sum(p.stat().st_size for p in files if p.is_file() and not p.is_symlink())
         figures["installed MB"] = size / 1e6
-    return figures
+    return figures, ranks
+
+
+def compared(results: Mapping[str, Figures], ranks: Mapping[str, Sequence[int]]) -> None:
+    """Add the recall of the questions that every system was asked, where some had fewer."""
+    counts = sorted(map(len, ranks.values()))
+    for name, figures in results.items():
+        if counts[0] < counts[-1]:
+            figures |= recall(ranks[name][: counts[0]], f", first {counts[0]}")
+
+
+def _save(
+    out: Path, passages: int, results: Mapping[str, Figures], failed: Mapping[str, str]
+) -> None:
+    report = {"machine": machine(), "passages": passages, "systems": results, "failed": failed}
+    (out / "peers.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -121,14 +138,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     count = prepare(options.articles, options.questions, options.passages, options.asked, out)
     results: dict[str, Figures] = {}
     failed: dict[str, str] = {}
+    ranks: dict[str, list[int]] = {}
     for name in options.systems:
         try:
-            results[name] = measure(name, out, options.seconds)
+            results[name], ranks[name] = measure(name, out, options.seconds)
         except subprocess.CalledProcessError as error:
             lines = error.stderr.strip().splitlines() or [f"ended with {error.returncode}"]
             failed[name] = lines[-1]
-        report = {"machine": machine(), "passages": count, "systems": results, "failed": failed}
-        (out / "peers.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        _save(out, count, results, failed)
+    compared(results, ranks)
+    _save(out, count, results, failed)
     text = section(machine(), count, results, failed)
     print(text)
     if options.publish:

@@ -44,8 +44,8 @@ def section(
     parts = [f"{machine}, one run, {passages:,} passages.", table(results)]
     if fewer:
         parts.append(
-            f"Asked fewer than {asked:,} within the time that each system has for its questions, "
-            f"so that its recall is of other questions than the rest's: {', '.join(fewer)}."
+            f"Asked fewer than {asked:,} within the time that each system has for its questions: "
+            f"{', '.join(fewer)}. Their recall compares with the others' of the first questions."
         )
     parts.extend(f"{name} failed: `{line}`" for name, line in failed.items())
     parts.append("![Median time of a question](peers.svg)")

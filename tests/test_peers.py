@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.peers import main, prepare
+from benchmarks.peers import compared, main, prepare
 from benchmarks.peers_report import picture, section
 
 
@@ -46,6 +46,13 @@ def test_wenyuan_and_the_floor_both_find_the_paragraph_of_every_question(tmp_pat
     for name in ("floor", "wenyuan"):
         assert report["systems"][name]["questions"] == 10
         assert report["systems"][name]["recall@1"] == 1.0
+
+
+def test_recall_compares_over_the_questions_that_every_system_was_asked() -> None:
+    results: dict[str, dict[str, float]] = {"fast": {}, "slow": {}}
+    compared(results, {"fast": [0, 3, 20, 20], "slow": [0, 20]})
+    assert results["fast"] == {"recall@1, first 2": 0.5, "recall@20, first 2": 1.0}
+    assert results["slow"] == {"recall@1, first 2": 0.5, "recall@20, first 2": 0.5}
 
 
 def test_the_readme_shows_the_table_of_the_committed_figures() -> None:
