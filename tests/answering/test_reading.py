@@ -57,6 +57,19 @@ def test_the_sentence_of_the_span_comes_first_and_none_is_lost(
     assert {item.start for item in read} == {item.start for item in evidence}
 
 
+@pytest.mark.parametrize("span", ["望乡桥小传", "。"])
+def test_neither_a_heading_nor_marks_are_an_answer(
+    analyse: Analyse, finder: EvidenceFinder, span: str
+) -> None:
+    question = analyse("人们把石桥叫作什么桥?")
+    found = hit(f"望乡桥小传\n{TEXT}")
+    found = replace(found, chunk=replace(found.chunk, context="望乡桥小传"))
+    evidence = finder.find(question, [found])
+    reader = ToldReader((span, 0.99), ("望乡桥", 0.4))
+    # Of a text that a reader gives, this one takes the first place: the heading.
+    assert Reading(reader, whole=True).refine(question, evidence) == Read(tuple(evidence))
+
+
 def test_why_is_answered_by_the_whole_clause(
     analyse: Analyse, finder: EvidenceFinder, hits: list[Hit]
 ) -> None:
