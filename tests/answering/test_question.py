@@ -29,6 +29,12 @@ def words(question: Question) -> list[str]:
         ("檀阴社区的书记是谁?", ("檀阴社区",)),
         ("蓝溪村修了几座石桥?", ("蓝溪村",)),
         ("全区有多少企业?", ()),
+        ("企业要怎样扎根园区?", ()),
+        ("什么工程被当作园区党建的抓手?", ()),
+        ("花园社区有多少人?", ("花园社区",)),
+        ("企业的资金和政策从哪里来?", ()),
+        ("企业和和政县有什么合作?", ("和政县",)),
+        ("和政县有多少人?", ("和政县",)),
         ("该区有哪些产业园区?", ()),
         ("哪个社区评上了先进?", ()),
     ],
@@ -82,6 +88,23 @@ def test_names_are_quotations_people_definitions_and_english_capitals(
 def test_common_words_are_not_names(analyse: Analyse) -> None:
     assert analyse("龙泉驿区建了多少党员先锋岗?").names == ()
     assert analyse("How many volunteers does the museum have?").names == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["这是要治基层的什么毛病?", "替企业张罗人才是为了什么?", "上天那段坐啥?"],
+)
+def test_what_begins_like_a_surname_is_no_name_where_names_do_not_stand(
+    analyse: Analyse, text: str
+) -> None:
+    assert analyse(text).names == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["王汝舟负责什么工作?", "请问王汝舟是谁?", "工程师王汝舟改进了什么?"]
+)
+def test_a_person_whom_the_index_does_not_know_is_still_a_name(analyse: Analyse, text: str) -> None:
+    assert "王汝舟" in analyse(text).names
 
 
 @pytest.mark.parametrize("text", ["", "  ", "?", "多少?", "请问是什么呢?", "what is it?", "……"])

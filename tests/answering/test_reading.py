@@ -70,6 +70,14 @@ def test_neither_a_heading_nor_marks_are_an_answer(
     assert Reading(reader, whole=True).refine(question, evidence) == Read(tuple(evidence))
 
 
+def test_a_date_is_no_number_of_things(analyse: Analyse, finder: EvidenceFinder) -> None:
+    question = analyse("蓝溪村修了多少座石桥?")
+    evidence = finder.find(question, [hit("二〇二五年初,蓝溪村修了三座石桥。")])
+    told = Reading(ToldReader(("二〇二五年初", 0.99), ("三", 0.2))).refine(question, evidence)
+    assert told.evidence[0].short is not None
+    assert told.evidence[0].short.text == "三座"
+
+
 def test_why_is_answered_by_the_whole_clause(
     analyse: Analyse, finder: EvidenceFinder, hits: list[Hit]
 ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rag.answering.kinds import Kind, kind_of
-from rag.answering.spans import COMMON_SURNAMES, SURNAMES, TITLE
+from rag.answering.spans import COMMON_SURNAMES, SURNAMES, TITLE, TITLED
 from rag.errors import Lang
 from rag.text import Span, analyse_folded, fold, is_cjk
 
@@ -55,6 +55,18 @@ _NOT_ZONES = frozenset(
 )
 _NOT_ZONES_LONG = tuple(word for word in _NOT_ZONES if len(word) > 2)
 _NO_NAME_STARTS = frozenset("外全各本该某哪这那几多两整每同别其省市县区老新")
+# What stands before a suffix and makes no name of it: 走进社区, 扎根园区.
+_NOT_STEMS = frozenset(
+    "走进 进入 进驻 入驻 落户 落地 扎根 深入 来到 离开 回到 返回 留在 服务 建设 治理 管理 打造 改造 整治 提升 发展 推动 "
+    "支持 帮助 引导 带动 当作 作为 成为 变成 视为 关于 对于 针对 围绕 依托 每个 各个 全部 所有 整个 其他 哪些 多少 这些 那些".split()
+)
+# What stands before a person's name, and after it, where the index doesn't know the name.
+_BEFORE_NAME = re.compile(
+    r"(?:^|[,。;:、和与跟同对给让被由问于叫“「]|是(?!什么)|(?<=的)(?<!么的))$"
+)
+_AFTER_NAME = re.compile(
+    r"[,、和与是在说当任担曾同]|的(?!话)|表示|介绍|认为|负责|提到|改进|来自|毕业|获|[?。!]?$"
+)
 _YEAR_WORD = re.compile(r"(?:19|20)\d{2}年?")
 _ASKED = re.compile(
     r"(?:什么是|什么叫|何谓|啥是|啥叫)([^,。?!]{2,12})|^([^,。?!]{2,12}?)(?:是什么意思|指的?是什么|是啥意思)"
@@ -133,7 +145,7 @@ class QuestionAnalyser:
         measure, focus = self._focus(folded)
         capitals = [fold(name) for name in _NAME.findall(text)] if lang == "en" else []
         defined = [group.strip() for match in _ASKED.findall(folded) for group in match if group]
-        people = [word for word in words if self._is_person(word)]
+        people = [word for word in words if self._is_person(word, folded)]
         strangers = (name for name in self._strangers(folded) if name not in (*people, *places))
         names = (
             *quoted,
@@ -189,7 +201,12 @@ class QuestionAnalyser:
         for start, end in self._with_places(folded):
             word = folded[start:end].strip()
             after = bool(joined) and start == end_before
-            suffix = word in _ZONE_SUFFIX and after and len(joined[-1]) > 1
+            suffix = (
+                word in _ZONE_SUFFIX
+                and after
+                and len(joined[-1]) > 1
+                and joined[-1] not in _NOT_STEMS
+            )
             if not suffix and is_stop(word):
                 loose = False
                 continue
@@ -249,6 +266,9 @@ class QuestionAnalyser:
             length = next(
                 (n for n in _PLACE_LENGTHS if folded[start : start + n] in self._places), 0
             )
+            named = folded.startswith(_ZONE_SUFFIX, start + length) or not start
+            if start + length > end and is_stop(folded[start:end]) and not named:
+                length = 0  # 和政 is a county, and 资金和政策 isn't about it
             at = start + length if length else end
             yield start, at
             if length and at < end:
@@ -265,16 +285,19 @@ class QuestionAnalyser:
             or (word.endswith(_ZONE_SUFFIX) and len(word) >= 3 and not is_no_place(word))
         )
 
-    def _is_person(self, word: str) -> bool:
+    def _is_person(self, word: str, folded: str) -> bool:
         """Whether a word looks like a name: a surname and loose characters.
 
-        A rare surname counts only where the index knows the whole: 管涂装 isn't a name.
+        A rare surname counts only where the index knows the whole: 管涂装 isn't a name. What the
+        index doesn't know must stand where names do: 什么毛病 and 替企业张罗 aren't about people.
         """
         loose = len(list(self._segment(word))) == len(word)
         if not 2 <= len(word) <= 3 or not loose or word in self._places:
             return False
         known = all(self._frequencies([word[i : i + 2] for i in range(len(word) - 1)]))
-        return word[0] in COMMON_SURNAMES or (known and len(word) == 3 and word[0] in SURNAMES)
+        if known:
+            return word[0] in COMMON_SURNAMES or (len(word) == 3 and word[0] in SURNAMES)
+        return word[0] in COMMON_SURNAMES and _stands_like_a_name(word, folded)
 
     def _strangers(self, folded: str) -> Iterator[str]:
         """Subjects that look like people or places and that the index doesn't know at all."""
@@ -305,6 +328,16 @@ class QuestionAnalyser:
                 length = 0.4  # a year is checked by itself; it isn't what the question is about
             weights.append(max(MIN_WEIGHT, idf) * length)
         return weights
+
+
+def _stands_like_a_name(word: str, folded: str) -> bool:
+    """Whether names stand where a word does; of three characters one side is enough."""
+    at = folded.find(word)
+    before, after = folded[:at], folded[at + len(word) :]
+    if TITLED.search(before):
+        return True
+    sides = _BEFORE_NAME.search(before) is not None, _AFTER_NAME.match(after) is not None
+    return all(sides) if len(word) == 2 else any(sides)
 
 
 def _narrowest(places: Sequence[str], folded: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from rag.answering.evidence import Evidence, is_heading
 from rag.answering.kinds import Kind
 from rag.answering.question import Question
 from rag.answering.shortanswer import ShortAnswer
-from rag.answering.trimming import trimmed
+from rag.answering.trimming import is_of_kind, trimmed
 from rag.protocols import Reader, ReadSpan
 from rag.text import Span, fold_passage, sentence_spans
 
@@ -115,7 +115,7 @@ class Reading:
             for each in found
             if each is not None
             and sure[each.item.hit.document.id, each.item.start]
-            and any(map(str.isalnum, each.text))
+            and is_of_kind(question, each.text)
         ]
 
 

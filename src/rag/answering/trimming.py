@@ -7,7 +7,7 @@ import re
 from rag.answering.kinds import MEASURED, Kind
 from rag.answering.question import Question
 from rag.answering.spans import candidates
-from rag.text import Span, clause_spans
+from rag.text import Span, clause_spans, fold
 
 # Kinds that a clause answers, not a name or a figure.
 _CLAUSES = frozenset({Kind.REASON, Kind.HOW, Kind.DEFINITION})
@@ -15,6 +15,12 @@ _FIGURES = MEASURED | {Kind.DATE}
 _MARKS = frozenset("，,。；;：:！!？? 、的")
 _WHICH_YEAR = re.compile(r"哪一?个?年(?!级|龄)|which year|what year")
 _YEAR = re.compile(r"(?:19|20)\d\d年?|[一二]\s*[〇零○九][〇零○一二三四五六七八九]{2}年|\d{3,4}年")
+_A_DATE = re.compile(
+    r"(?:(?:19|20)\d\d|[一二][〇零○九][〇零○一二三四五六七八九]{2})年(?:初|底|末|\d{1,2}月(?:\d{1,2}[日号]?)?)?"
+    r"|\d{1,2}月\d{1,2}[日号]"
+)
+_A_FIGURE = re.compile(r"[\d.,%％年月日]+")
+_NO_FIGURES = frozenset({Kind.PERSON, Kind.PLACE, Kind.ORGANISATION})
 _PAIRS = dict(zip("（(《「『“[【", "）)》」』”]】", strict=True))
 _CLOSING = {closing: opening for opening, closing in _PAIRS.items()}
 
@@ -40,6 +46,18 @@ def year_alone(question: Question, text: str, start: int, end: int) -> Span:
         return start, end
     years = list(_YEAR.finditer(text, start, end))
     return years[0].span() if len(years) == 1 else (start, end)
+
+
+def is_of_kind(question: Question, text: str) -> bool:
+    """Whether a span can be what was asked for.
+
+    Marks never are, nor is a date a number of things, nor a figure a person, a place or a body.
+    """
+    if not any(map(str.isalnum, text)):
+        return False
+    if question.kind in MEASURED and "年" not in question.measure + question.focus:
+        return _A_DATE.fullmatch(fold(text)) is None
+    return question.kind not in _NO_FIGURES or _A_FIGURE.fullmatch(text) is None
 
 
 def _whole_figures(kind: Kind, folded: str, text: str, start: int, end: int) -> Span:
@@ -89,4 +107,4 @@ def _paired(text: str, start: int, end: int) -> Span:
     return _paired(text, left, right) if left < right else (start, end)
 
 
-__all__ = ["trimmed", "year_alone"]
+__all__ = ["is_of_kind", "trimmed", "year_alone"]
