@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from rag.answering import Question, QuestionAnalyser
+from rag.answering.entities import place_stem
 from rag.answering.kinds import Kind
-from rag.answering.question import is_stop, place_stem
+from rag.answering.question import is_stop
 
 Analyse = Callable[[str], Question]
 
@@ -34,6 +35,7 @@ def words(question: Question) -> list[str]:
         ("花园社区有多少人?", ("花园社区",)),
         ("企业的资金和政策从哪里来?", ()),
         ("企业和和政县有什么合作?", ("和政县",)),
+        ("企业为什么要和同江结盟?", ("同江",)),
         ("和政县有多少人?", ("和政县",)),
         ("该区有哪些产业园区?", ()),
         ("哪个社区评上了先进?", ()),
@@ -101,10 +103,11 @@ def test_what_begins_like_a_surname_is_no_name_where_names_do_not_stand(
 
 
 @pytest.mark.parametrize(
-    "text", ["王汝舟负责什么工作?", "请问王汝舟是谁?", "工程师王汝舟改进了什么?"]
+    "text",
+    ["王汝舟负责什么工作?", "请问王汝舟是谁?", "金河社区的周明怎么说?", "工程师王汝舟改进了什么?"],
 )
 def test_a_person_whom_the_index_does_not_know_is_still_a_name(analyse: Analyse, text: str) -> None:
-    assert "王汝舟" in analyse(text).names
+    assert {"王汝舟", "周明"} & set(analyse(text).names)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "?", "多少?", "请问是什么呢?", "what is it?", "……"])

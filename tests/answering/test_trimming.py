@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering import QuestionAnalyser
+from rag.answering import Question, QuestionAnalyser
 from rag.answering.trimming import trimmed
 from rag.assembly import segment
 from rag.text import fold_passage
 
 
-def _analyse(question: str):  # noqa: ANN202
+def _analyse(question: str) -> Question:
     return QuestionAnalyser(segment, lambda terms: [1] * len(terms), 100).analyse(question)
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.answering.entities import place_stem
 from rag.answering.kinds import TYPED, Kind
-from rag.answering.question import Question, Segmenter, is_stop, place_stem
+from rag.answering.question import Question, Segmenter, is_stop
 from rag.answering.shortanswer import ShortAnswer, best_span
 from rag.protocols import Embedder, Vectors
 from rag.text import Span, fold, fold_passage, sentence_spans

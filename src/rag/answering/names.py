@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answering.question import Segmenter, is_no_place, is_stop
+from rag.answering.entities import is_no_place
+from rag.answering.question import Segmenter, is_stop
 from rag.answering.spans import COMMON_SURNAMES, SURNAMES, TITLE, TITLED
 from rag.text import Span, is_cjk
 

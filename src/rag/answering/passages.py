@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.answering.claims import ClaimReader, squeezed
+from rag.answering.entities import place_stem
 from rag.answering.names import is_chinese
 from rag.answering.numbers import Day, Figure, days, figures
-from rag.answering.question import place_stem
 from rag.text import Span, clause_spans, fold, fold_passage, sentence_spans
 from rag.types import Hit
 

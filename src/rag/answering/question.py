@@ -8,8 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from rag.answering.entities import (
+    NOT_STEMS,
+    SUBJECT,
+    ZONE_SUFFIX,
+    is_no_place,
+    place_stem,
+    stands_like_a_name,
+)
 from rag.answering.kinds import Kind, kind_of
-from rag.answering.spans import COMMON_SURNAMES, SURNAMES, TITLE, TITLED
+from rag.answering.spans import COMMON_SURNAMES, SURNAMES, TITLE
 from rag.errors import Lang
 from rag.text import Span, analyse_folded, fold, is_cjk
 
@@ -39,34 +47,6 @@ _QUOTED = re.compile(r"[“\"「『‘《]([^”\"」』’》]{1,24})[”\"」�
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?!\d)(?=年|/|-|\b|$|[^\d])")
 _DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _WRITTEN_YEAR = re.compile(r"(?:一九|二[〇零])[〇零一二三四五六七八九]{2}(?=年)")
-# A subject of three characters that looks like a person, before what people do and are, or like
-# a place.
-_SUBJECT = re.compile(
-    rf"(?:^|[,。;、和与])(?:([{COMMON_SURNAMES}][\u4e00-\u9fff](?![是在说当任曾的])[\u4e00-\u9fff])"
-    r"(?=说|在|是(?!否)|当|任|担任|今年|曾|表示|介绍|认为|提到|改进|负责|来自|毕业|获)"
-    r"|([\u4e00-\u9fff]{2}[区县市镇村])(?=的|给|有|在|是(?!否)|新|共|里))"
-)
-_ZONE_SUFFIX = ("特别行政区", "自治区", "自治州", "街道", "社区", "园区", "省", "市", "区", "县", "镇", "乡", "村")  # fmt: skip
-_NOT_ZONES = frozenset(
-    "地区 社区 园区 城市 县市 乡村 农村 全市 全区 全县 全省 全镇 全村 本市 本区 该区 该市 该镇 该村 市区 城区 辖区 景区 街区 "
-    "小区 山区 郊区 开发区 经开区 高新区 工业园区 产业园区 片区 校区 城乡 县域 街道 街镇 乡镇 村镇 中心镇 古镇 老区 "
-    "新区 各区 各县 各镇 各村 超市 股市 上市 都市 门市 楼市 百强区 百强县 强县 强区 强镇 先进县 示范县 示范区 试点 "
-    "村社区 城乡社区 产业社区 国家 省市 区县 县 市 区 镇 乡 村 省".split()
-)
-_NOT_ZONES_LONG = tuple(word for word in _NOT_ZONES if len(word) > 2)
-_NO_NAME_STARTS = frozenset("外全各本该某哪这那几多两整每同别其省市县区老新")
-# What stands before a suffix and makes no name of it: 走进社区, 扎根园区.
-_NOT_STEMS = frozenset(
-    "走进 进入 进驻 入驻 落户 落地 扎根 深入 来到 离开 回到 返回 留在 服务 建设 治理 管理 打造 改造 整治 提升 发展 推动 "
-    "支持 帮助 引导 带动 当作 作为 成为 变成 视为 关于 对于 针对 围绕 依托 每个 各个 全部 所有 整个 其他 哪些 多少 这些 那些".split()
-)
-# What stands before a person's name, and after it, where the index doesn't know the name.
-_BEFORE_NAME = re.compile(
-    r"(?:^|[,。;:、和与跟同对给让被由问于叫“「]|是(?!什么)|(?<=的)(?<!么的))$"
-)
-_AFTER_NAME = re.compile(
-    r"[,、和与是在说当任担曾同]|的(?!话)|表示|介绍|认为|负责|提到|改进|来自|毕业|获|[?。!]?$"
-)
 _YEAR_WORD = re.compile(r"(?:19|20)\d{2}年?")
 _ASKED = re.compile(
     r"(?:什么是|什么叫|何谓|啥是|啥叫)([^,。?!]{2,12})|^([^,。?!]{2,12}?)(?:是什么意思|指的?是什么|是啥意思)"
@@ -202,10 +182,10 @@ class QuestionAnalyser:
             word = folded[start:end].strip()
             after = bool(joined) and start == end_before
             suffix = (
-                word in _ZONE_SUFFIX
+                word in ZONE_SUFFIX
                 and after
                 and len(joined[-1]) > 1
-                and joined[-1] not in _NOT_STEMS
+                and joined[-1] not in NOT_STEMS
             )
             if not suffix and is_stop(word):
                 loose = False
@@ -256,7 +236,9 @@ class QuestionAnalyser:
     def _with_places(self, folded: str) -> Iterator[Span]:
         """The segmenter's words, with known place names and Latin words kept whole."""
         at = 0
-        for start, end in self._segment(folded):
+        cut = self._segment(folded)
+        ends = {end for _, end in cut}
+        for start, end in cut:
             latin = _LATIN.match(folded, start)
             end = max(end, latin.end()) if latin else end
             if start < at:
@@ -266,8 +248,8 @@ class QuestionAnalyser:
             length = next(
                 (n for n in _PLACE_LENGTHS if folded[start : start + n] in self._places), 0
             )
-            named = folded.startswith(_ZONE_SUFFIX, start + length) or not start
-            if start + length > end and is_stop(folded[start:end]) and not named:
+            sound = start + length in ends or folded.startswith(ZONE_SUFFIX, start + length)
+            if start and not sound and is_stop(folded[start:end]):
                 length = 0  # 和政 is a county, and 资金和政策 isn't about it
             at = start + length if length else end
             yield start, at
@@ -282,7 +264,7 @@ class QuestionAnalyser:
             for word in words
             if word in self._places
             or place_stem(word) in self._places
-            or (word.endswith(_ZONE_SUFFIX) and len(word) >= 3 and not is_no_place(word))
+            or (word.endswith(ZONE_SUFFIX) and len(word) >= 3 and not is_no_place(word))
         )
 
     def _is_person(self, word: str, folded: str) -> bool:
@@ -297,13 +279,13 @@ class QuestionAnalyser:
         known = all(self._frequencies([word[i : i + 2] for i in range(len(word) - 1)]))
         if known:
             return word[0] in COMMON_SURNAMES or (len(word) == 3 and word[0] in SURNAMES)
-        return word[0] in COMMON_SURNAMES and _stands_like_a_name(word, folded)
+        return word[0] in COMMON_SURNAMES and stands_like_a_name(word, folded)
 
     def _strangers(self, folded: str) -> Iterator[str]:
         """Subjects that look like people or places and that the index doesn't know at all."""
-        for person, place in _SUBJECT.findall(folded):
+        for person, place in SUBJECT.findall(folded):
             name = person or place
-            known = is_no_place(name) if place else name.endswith(_ZONE_SUFFIX)
+            known = is_no_place(name) if place else name.endswith(ZONE_SUFFIX)
             known = (
                 known
                 or TITLE.fullmatch(name) is not None
@@ -330,16 +312,6 @@ class QuestionAnalyser:
         return weights
 
 
-def _stands_like_a_name(word: str, folded: str) -> bool:
-    """Whether names stand where a word does; of three characters one side is enough."""
-    at = folded.find(word)
-    before, after = folded[:at], folded[at + len(word) :]
-    if TITLED.search(before):
-        return True
-    sides = _BEFORE_NAME.search(before) is not None, _AFTER_NAME.match(after) is not None
-    return all(sides) if len(word) == 2 else any(sides)
-
-
 def _narrowest(places: Sequence[str], folded: str) -> tuple[str, ...]:
     """Without places that another one follows at once: 四川省龙泉驿区 is about 龙泉驿区."""
     return tuple(place for place in places if not any(place + other in folded for other in places))
@@ -352,16 +324,3 @@ def _with_gaps(text: str) -> tuple[str, ...]:
 def is_stop(word: str) -> bool:
     """Whether a word says nothing: function words, alone or run together, or no word at all."""
     return _STOP_RUN.fullmatch(word) is not None or not any(c.isalnum() for c in word)
-
-
-def is_no_place(word: str) -> bool:
-    """Whether a word ends like a place's name and is none: 全区, 开发区, 外省市."""
-    return word in _NOT_ZONES or word[0] in _NO_NAME_STARTS or word.endswith(_NOT_ZONES_LONG)
-
-
-def place_stem(name: str) -> str:
-    """The name without its suffix, as people also write it: 龙泉驿区 -> 龙泉驿."""
-    for suffix in _ZONE_SUFFIX:
-        if name.endswith(suffix) and len(name) - len(suffix) >= 2:
-            return name.removesuffix(suffix)
-    return name

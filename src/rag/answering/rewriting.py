@@ -6,8 +6,9 @@ import re
 from collections.abc import Generator, Sequence
 from typing import Protocol
 
+from rag.answering.entities import place_stem
 from rag.answering.kinds import Kind, kind_of
-from rag.answering.question import QuestionAnalyser, place_stem
+from rag.answering.question import QuestionAnalyser
 from rag.text import fold, is_cjk
 from rag.types import Token, Turn
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.answering.claims import Claim, Clause, squeezed
+from rag.answering.entities import place_stem
 from rag.answering.likeness import Closeness, has_in_part, next_words, parts_of, weight_of
 from rag.answering.names import PROVINCES, Term, stem
 from rag.answering.numbers import Day, Figure
 from rag.answering.passages import Passage, Unit, among, has_word, with_short_names
-from rag.answering.question import is_stop, place_stem
+from rag.answering.question import is_stop
 from rag.text import Span
 
 # Least share of a clause's words that a sentence with its figure must have: the same figure in
