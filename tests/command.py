@@ -34,7 +34,7 @@ Rag = Callable[..., Done]
 
 def in_this_process(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Rag:
     """`rag` with arguments, in the working folder."""
-    monkeypatch.setattr("rag.assembly.open_embedder", open_once)
+    monkeypatch.setattr("rag.assembly.models.open_embedder", open_once)
 
     def run(*arguments: str) -> Done:
         capsys.readouterr()

@@ -336,7 +336,7 @@ def test_a_damaged_index_is_code_3_and_is_named(rag: Rag, home: Path, pattern: s
 def test_an_index_of_another_model_is_code_3(
     rag: Rag, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.assembly.ANALYSER_VERSION", "another")
+    monkeypatch.setattr("rag.assembly.stores.ANALYSER_VERSION", "another")
     done = rag("ask", QUESTION)
     assert (done.code, done.out) == (3, "")
     assert "another" in done.sentence

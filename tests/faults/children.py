@@ -80,6 +80,6 @@ def warm_up() -> None:
     import rag.stores.backup
 
     rag.assembly.bundled_embedder()
-    rag.assembly._reader("default")
+    rag.assembly.models._reader("default")
     rag.assembly.place_list()
     rag.assembly.segment("热身")
