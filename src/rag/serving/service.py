@@ -30,7 +30,8 @@ class Service:
         self.settings = settings
         self.live = LiveAssistant(settings)
         self.access = Access(settings.server)
-        self.gate = Gate(settings.server.concurrency, settings.server.queue)
+        server = settings.server
+        self.gate = Gate(server.concurrency, server.queue, server.max_wait_s)
         self.metrics = Metrics()
         self.library = Library(settings, self.live)
         self.suggestions = Suggestions(self.live)
