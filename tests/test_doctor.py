@@ -125,3 +125,33 @@ def test_a_back_end_that_is_not_installed_is_said(run: Run) -> None:
     result = run(generator__backend="oracle")
     assert result.return_value == 1
     assert "there is no such back end" in result.output
+
+
+def test_what_a_proxy_must_send_is_told(run: Run) -> None:
+    assert "X-Forwarded-For and X-Forwarded-Proto are believed from 127.0.0.1, ::1" in run().output
+    told = run(server__trusted_header="X-Remote-User", server__trusted_proxies='["10.0.0.5"]')
+    assert "X-Remote-User is believed from 10.0.0.5" in told.output
+    assert told.return_value == 0
+
+
+def test_a_header_that_is_believed_from_nowhere_is_told_with_its_cure(run: Run) -> None:
+    told = run(server__trusted_header="X-Remote-User", server__trusted_proxies="[]")
+    assert told.return_value == 1
+    assert "set server.trusted_proxies to the proxy's address" in told.output
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("server__trusted_proxies", '["proxy.local"]', "proxy.local is not an IP address"),
+        ("server__rate_limit", "often", "server.rate_limit"),
+        ("server__api_keys", '["plain-key"]', "isn't the hash of a key"),
+    ],
+)
+def test_rules_that_a_server_would_refuse_are_told(
+    run: Run, setting: str, value: str, said: str
+) -> None:
+    told = run(**{setting: value})
+    assert told.return_value == 1
+    assert said in told.output
+    assert "plain-key" not in told.output

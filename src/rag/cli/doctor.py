@@ -2,71 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from rag.cli.base import cli, index_option, index_place, lang, with_index
-from rag.config import GeneratorSettings, Settings
-from rag.errors import GeneratorError, RagError
-
-if TYPE_CHECKING:
-    from rag.answering.endpoint import ChatEndpoint
+from rag.cli.doctor_parts import Finding, generator
+from rag.config import Settings
+from rag.errors import RagError
 
 _LEAST_FREE_MB = 500
-_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-# How to mend what a language model's endpoint answers.
-_CURES: dict[str, tuple[str, str]] = {
-    "refused": (
-        "start the server there, or mend generator.base_url",
-        "请启动该服务，或改正 generator.base_url",
-    ),
-    "dns": ("mend the host name in generator.base_url", "请改正 generator.base_url 中的主机名"),
-    "tls": (
-        "check whether the address should begin with http:// and whether its certificate is valid",
-        "请检查地址是否应以 http:// 开头，证书是否有效",
-    ),
-    "unauthorized": (
-        "check the key that generator.api_key_env or generator.api_key_file names",
-        "请检查 generator.api_key_env 或 generator.api_key_file 所指的密钥",
-    ),
-    "no_model": (
-        "check generator.model, and that generator.base_url ends as the provider says, often /v1",
-        "请检查 generator.model，以及 generator.base_url 的结尾（通常是 /v1）",
-    ),
-    "rate_limited": ("wait, or raise the limit at the provider", "请稍候，或向服务方提高限额"),
-    "bad_request": (
-        "check generator.context_tokens and generator.temperature (-1 leaves it out)",
-        "请检查 generator.context_tokens 和 generator.temperature（-1 表示不传）",
-    ),
-    "first_token_timeout": (
-        "raise generator.first_token_timeout_s, or take a smaller model",
-        "请调大 generator.first_token_timeout_s，或换用较小的模型",
-    ),
-    "empty": (
-        "a reasoning model may need a larger generator.max_tokens",
-        "推理模型可能需要更大的 generator.max_tokens",
-    ),
-}
-_LOOK = ("look at the server's own log", "请查看该服务的日志")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One sentence in both languages, and whether all is well."""
-
-    well: bool
-    en: str
-    zh: str
 
 
 @cli.command()
@@ -203,6 +154,37 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     )
 
 
+def _access(settings: Settings) -> Iterator[Finding]:
+    """Who may ask: keys, origins, limits, and the headers that a proxy sends."""
+    from rag.serving.access import Access
+
+    server = settings.server
+    Access(server)  # raises what is wrong with them
+    proxies = ", ".join(server.trusted_proxies)
+    if server.trusted_header and not proxies:
+        yield Finding(
+            False,
+            f"server.trusted_header={server.trusted_header} is believed from nowhere, so every "
+            "request is refused; set server.trusted_proxies to the proxy's address",
+            f"server.trusted_header={server.trusted_header} 不被任何地址采信，所有请求都会被拒绝；"
+            "请把 server.trusted_proxies 设为代理的地址",
+        )
+    elif server.trusted_header:
+        yield Finding(
+            True,
+            f"{server.trusted_header} is believed from {proxies}; the proxy there must always set it",
+            f"采信来自 {proxies} 的 {server.trusted_header}，代理必须始终设置它",
+        )
+    elif proxies:
+        yield Finding(
+            True,
+            f"X-Forwarded-For and X-Forwarded-Proto are believed from {proxies}; a proxy elsewhere "
+            "belongs into server.trusted_proxies",
+            f"采信来自 {proxies} 的 X-Forwarded-For 和 X-Forwarded-Proto；"
+            "代理若在别处，请写入 server.trusted_proxies",
+        )
+
+
 def _port(settings: Settings) -> Iterator[Finding]:
     host, port = settings.server.host, settings.server.port
     address = f"{host}:{port}"
@@ -223,63 +205,6 @@ def _port(settings: Settings) -> Iterator[Finding]:
     yield Finding(True, f"{address} is free", f"{address} 可用")
 
 
-def _generator(settings: Settings) -> Iterator[Finding]:
-    generator = settings.generator
-    if generator.backend == "extractive":
-        yield Finding(True, "answers are quoted; no language model", "答案摘自原文，未使用语言模型")
-        return
-    if generator.backend == "openai":
-        yield from _proxies(generator)
-        yield _endpoint(generator)
-        return
-    from rag.assembly import embedder_of, writer_of
-
-    writer_of(settings, embedder_of(settings))
-    name = generator.backend
-    yield Finding(True, f"the plug-in {name} starts", f"插件 {name} 可以启动")
-
-
-def _proxies(generator: GeneratorSettings) -> Iterator[Finding]:
-    used = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
-    if used:
-        names = ", ".join(used)
-        yield Finding(
-            True,
-            f"calls to {generator.base_url} may go through the proxy of {names}; "
-            "NO_PROXY names the hosts that it isn't for",
-            f"访问 {generator.base_url} 可能经过 {names} 所设的代理；NO_PROXY 可排除主机",
-        )
-
-
-def _endpoint(generator: GeneratorSettings) -> Finding:
-    """One short completion: the only check that says whether answers will come."""
-    from rag.answering.endpoint import Request
-    from rag.answering.prompts import Message
-    from rag.assembly import endpoint_of
-
-    where = f"{generator.model} @ {generator.base_url}"
-    with closing(endpoint_of(generator)) as endpoint:
-        try:
-            request = Request([Message("user", "1 + 1 = ?")], generator.max_tokens)
-            for delta in endpoint.stream(request):
-                if delta.text.strip():
-                    break
-        except GeneratorError as error:
-            en, zh = _CURES.get(error.code, _LOOK)
-            if error.code == "no_model" and (known := _models(endpoint)):
-                en, zh = f"{en}; it has: {known}", f"{zh}；该服务现有：{known}"
-            return Finding(False, f"{where}: {error.en}; {en}", f"{where}：{error.zh}，{zh}")
-    return Finding(True, f"{where} answers", f"{where} 可以应答")
-
-
-def _models(endpoint: ChatEndpoint) -> str:
-    """The names of some models that the endpoint has; empty where it doesn't say."""
-    try:
-        return ", ".join(endpoint.models()[:8])
-    except GeneratorError:
-        return ""
-
-
 _CHECKS = (
     _python,
     _dependencies,
@@ -289,6 +214,7 @@ _CHECKS = (
     _server,
     _index,
     _disk,
+    _access,
     _port,
-    _generator,
+    generator,
 )
