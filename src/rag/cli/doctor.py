@@ -172,7 +172,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
     elif server.trusted_header:
         yield Finding(
             True,
-            f"{server.trusted_header} is believed from {proxies}; the proxy there must always set it",
+            f"{server.trusted_header} is believed from {proxies}; that proxy must always set it",
             f"采信来自 {proxies} 的 {server.trusted_header}，代理必须始终设置它",
         )
     elif proxies:
