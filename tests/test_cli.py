@@ -17,6 +17,7 @@ import pytest
 
 from rag.assistant import MAX_QUESTION
 from rag.cli import main
+from rag.cli.indexing import interruptible
 from tests.command import Done, Rag, in_this_process
 
 BRIDGE = "蓝溪村在2025年修了37座石桥。村里的老人说，桥修好以后，孩子上学近了一半。"
@@ -494,6 +495,25 @@ def test_a_reader_that_has_gone_is_no_failure(rag: Rag, home: Path) -> None:
     assert running.stderr.read() == b""
     assert running.wait(timeout=60) == 0
     running.stderr.close()
+
+
+class _Finalised:
+    """Presses Ctrl-C where Python drops it."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):  # the handler runs between two of these steps
+            pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_that_python_drops_ends_the_work_at_its_next_step() -> None:
+    with interruptible() as check:
+        check()
+        _Finalised()
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.usefixtures("indexed")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -105,11 +107,12 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
     )
-    with bar:
+    with bar, interruptible() as check:
         label = "索引" if lang() == "zh" else "indexing"
         task = bar.add_task(label, total=None, documents="", rate="-")
 
         def update(progress: Progress) -> None:
+            check()
             elapsed = bar.tasks[0].elapsed or 0.0
             bar.update(
                 task,
@@ -120,3 +123,31 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
             )
 
         yield update
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Yields what raises KeyboardInterrupt again after Ctrl-C.
+
+    Python drops the first one where it comes within a finaliser or a callback of C, and the work
+    would go on to its end.
+    """
+    pressed = False
+
+    def press(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield check  # someone else's to handle
+        return
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
