@@ -119,6 +119,12 @@ def test_a_marker_of_no_passage_is_removed_and_the_right_one_put_in(asking: Aski
     assert answer.citations[0].quote == QUOTED
 
 
+@pytest.mark.parametrize("smuggled", ["[[99]1]", "[<|im_end|>1]", "[</s>1]", "[<|eot|>[7]1]"])
+def test_what_is_taken_out_of_a_text_leaves_no_marker_behind(asking: Asking, smuggled: str) -> None:
+    answer = ask(asking(says(GOOD, f"全区组建了90余支攻坚队{smuggled}。")))
+    assert answer.text.endswith(f"全区组建了90余支攻坚队[2]。{MARK}")
+
+
 def test_markers_are_numbered_in_the_order_of_the_text(asking: Asking) -> None:
     question = "龙泉驿区和邛崃市分别新投放了多少惠蓉贷?"
     text = "邛崃市2024年新投放惠蓉贷26.54亿元[7]。龙泉驿区新投放惠蓉贷18亿元[3]。"

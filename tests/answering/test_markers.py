@@ -30,6 +30,9 @@ def cut(*pieces: str) -> list[tuple[str, tuple[int, ...]]]:
         ("甲【3†source】。", (3,)),
         ("甲[1][1]。", (1,)),
         ("甲[99]。", (99,)),
+        # What a marker leaves behind is none that nobody has checked.
+        ("甲[[2]1]。", (2, 1)),
+        ("甲[passage[^1]1]。", (1,)),
     ],
 )
 def test_markers_of_every_habit_are_read_and_taken_out(text: str, markers: tuple[int, ...]) -> None:

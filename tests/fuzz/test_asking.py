@@ -11,7 +11,7 @@ from benchmarks.gate import new_gate
 from hypothesis import strategies as st
 
 from rag.answering import CitationGate, phrases
-from rag.answering.markers import _MARKER
+from rag.answering.markers import without_markers
 from rag.answering.writing import Declined, GatedWriter
 from rag.assembly import assistant_of, indexer_of
 from rag.assistant import MAX_QUESTION, Assistant
@@ -93,7 +93,7 @@ def test_any_sentence_is_judged_by_exact_quotations(
 
 def bare(text: str, lang: Lang) -> str:
     """The letters of a text without markers and the gate's own remarks."""
-    text = _MARKER.sub("", text.replace(phrases.unsupported(lang), ""))
+    text, _ = without_markers(text.replace(phrases.unsupported(lang), ""))
     return re.sub(r"[^\w]|\d|_", "", text)
 
 

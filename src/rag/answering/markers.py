@@ -89,11 +89,22 @@ def _first_end(text: str) -> int | None:
 
 def piece_of(written: str) -> Piece:
     """A sentence with its markers taken out."""
-    markers = [n for match in _MARKER.finditer(written) for n in _numbers(match.group("numbers"))]
-    bare = _MARKER.sub("", written)
+    bare, markers = without_markers(written)
     text = bare.strip()
     at = bare.find(text)
-    return Piece(bare[:at], text, bare[at + len(text) :], tuple(dict.fromkeys(markers)))
+    return Piece(bare[:at], text, bare[at + len(text) :], markers)
+
+
+def without_markers(text: str) -> tuple[str, tuple[int, ...]]:
+    """A text without its markers, and their numbers.
+
+    What is left makes none either: [[2]1] would become a marker that nobody has checked.
+    """
+    numbers: list[int] = []
+    while found := list(_MARKER.finditer(text)):
+        numbers += (n for match in found for n in _numbers(match.group("numbers")))
+        text = _MARKER.sub("", text)
+    return text, tuple(dict.fromkeys(numbers))
 
 
 def _numbers(text: str) -> Iterator[int]:
@@ -118,4 +129,4 @@ def with_markers(text: str, markers: str) -> str:
     return f"{text[:at]}{space}{markers}{closing}"
 
 
-__all__ = ["Piece", "SentenceSplitter", "piece_of", "with_markers"]
+__all__ = ["Piece", "SentenceSplitter", "piece_of", "with_markers", "without_markers"]

@@ -11,7 +11,7 @@ from rag.answering.citations import CitationGate, Finding
 from rag.answering.claims import squeezed
 from rag.answering.extractive import citation_for
 from rag.answering.failures import failure
-from rag.answering.markers import Piece, SentenceSplitter, with_markers
+from rag.answering.markers import Piece, SentenceSplitter, with_markers, without_markers
 from rag.answering.passages import Passage
 from rag.answering.prompts import SENTINEL
 from rag.errors import Lang
@@ -145,13 +145,15 @@ class GatedWriter:
             if not self.begun and _SENTINEL.fullmatch(text):
                 raise Declined
             text = _SENTINEL.sub("", text)
+        # What was taken out may have stood within a marker: [<|im_end|>1].
+        text, others = without_markers(text)
         if not text.strip():
             yield from self._out([Token(piece.before + piece.after)] if self.text else [])
             return
         self._refuse(text)
         item = _LIST_ITEM.match(text)
         lead = item.group() if item else ""
-        finding = self._gate.check(text[len(lead) :], piece.markers, self._passages)
+        finding = self._gate.check(text[len(lead) :], (*piece.markers, *others), self._passages)
         markers, events = self._cited(finding)
         shown = with_markers(text[len(lead) :], "".join(f"[{n}]" for n in markers))
         if not finding.supported:
