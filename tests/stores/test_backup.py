@@ -196,7 +196,7 @@ def test_a_full_disk_leaves_the_older_backup_and_no_draft(
 
     back_up(folder, tmp_path / "b.tar")
     older = (tmp_path / "b.tar").read_bytes()
-    monkeypatch.setattr("rag.stores.archive.os.fsync", full)
+    monkeypatch.setattr("rag.stores.archive_writer.os.fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         back_up(folder, tmp_path / "b.tar")
     assert (tmp_path / "b.tar").read_bytes() == older

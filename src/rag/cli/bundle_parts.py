@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from rag.errors import ConfigError, NoIndexError, RagError
-from rag.stores.archive import drafted
+from rag.stores.archive_writer import drafted
 from rag.stores.backup import back_up
 
 _PACKAGE = "wenyuan"

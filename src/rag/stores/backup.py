@@ -17,7 +17,7 @@ from rag.errors import (
     StorageError,
 )
 from rag.protocols import StoreStats
-from rag.stores import archive
+from rag.stores import archive, archive_writer
 from rag.stores.archive import RATINGS, Contents, Label, entry_of
 from rag.stores.generations import (
     MANIFEST,
@@ -49,7 +49,7 @@ def back_up(root: Path, target: Path) -> StoreStats:
     Readers and a writer may go on meanwhile. Raises ConfigError, IndexUnusableError, StorageError,
     and leaves what stood at `target` when it does.
     """
-    archive.check_name(target)
+    archive_writer.check_name(target)
     generations = Generations(root)
     with ExitStack() as stack:
         path, manifest, data, files = _hold(generations, stack)
@@ -60,8 +60,8 @@ def back_up(root: Path, target: Path) -> StoreStats:
             manifest=entry_of(data),
             ratings=None if ratings is None else entry_of(ratings),
         )
-        file = stack.enter_context(archive.drafted(target))
-        with archive.writing(file, target.name) as out:
+        file = stack.enter_context(archive_writer.drafted(target))
+        with archive_writer.writing(file, target.name) as out:
             out.put(archive.LABEL, label.model_dump_json().encode())
             out.put("CURRENT", archive.pointer_of(label))
             folder = f"generations/{path.name}"
