@@ -41,7 +41,9 @@ def test_markers_of_every_habit_are_read_and_taken_out(text: str, markers: tuple
     assert piece.text in ("甲。", "甲", "A.")
 
 
-@pytest.mark.parametrize("text", ["见[2024]。", "数组a[i]。", "〔1〕号文件。"])
+@pytest.mark.parametrize(
+    "text", ["见[2024]。", "数组a[i]。", "〔1〕号文件。", "甲[1†源。", "甲[1†源[乙]。"]
+)
 def test_other_brackets_stay(text: str) -> None:
     assert piece_of(text).text == text
     assert piece_of(text).markers == ()

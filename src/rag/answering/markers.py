@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _LABEL = r"(?:passage|source|document|doc|ref|段落|来源|资料|文献|文章|引用)?[ \t]*[:：]?[ \t]*"
 _NUMBERS = r"\d{1,3}(?:[ \t]*(?:[,，、;；]|[-–—~～至])[ \t]*\d{1,3})*"
 _MARKER = re.compile(
-    rf"[ \t]*[\[［【][ \t]*\^?{_LABEL}(?P<numbers>{_NUMBERS})[ \t]*(?:†[^\]］】]*)?[\]］】]",
+    rf"[ \t]*[\[［【][ \t]*\^?{_LABEL}(?P<numbers>{_NUMBERS})[ \t]*(?:†[^\[［【\]］】]*)?[\]］】]",
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"(\d{1,3})\s*[-–—~～至]\s*(\d{1,3})")
