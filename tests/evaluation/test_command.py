@@ -89,7 +89,7 @@ def test_a_comparison_names_the_flips(rag: Rag, home: Path) -> None:
     (home / "rag.toml").write_text("[answering]\nthreshold = 1.0\n", encoding="utf-8")
     done = rag("eval", "--compare", "before")
     assert "before → " in done.out
-    assert "| `answering.threshold` | 0.24 | 1.0 |" in done.out
+    assert "| `answering.threshold` | 0.3 | 1.0 |" in done.out
     assert "- ✗ mine/1 蓝溪村修了多少座石桥?: 37座 → [low_confidence] (37座)" in done.out
     assert rag("eval", "--compare", "none").code == 2
 
@@ -272,7 +272,7 @@ def test_tune_writes_nothing_where_nothing_is_better(rag: Rag, home: Path) -> No
     write(home / "many.jsonl", rows)
     done = rag("eval", "tune", "many.jsonl")
     assert done.code == 0
-    assert "| answering.threshold | 0.24 | 0.24 |" in done.out
+    assert "| answering.threshold | 0.3 | 0.3 |" in done.out
     assert "no better on unseen questions" in done.err
     assert not (home / "rag.toml").exists()
 

@@ -173,7 +173,7 @@ class AnsweringSettings(Section):
             le=1,
             description="probability of being right below which the answer is declined",
         ),
-    ] = 0.24
+    ] = 0.3
     reader: Annotated[
         str,
         Field(

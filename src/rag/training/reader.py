@@ -4,7 +4,7 @@
 
 Learns from the reading questions of `rag.training.reader_data` and from questions made from the
 news; keeps the averaged weights that do best on the development articles, and prints exact match
-and F1 there by set. A single process, about two hours of one core and three to four gigabytes of
+and F1 there by set. A single process, an hour and a half of one core and five gigabytes of
 memory. Seeded. What was made ready, and the state of the training, lie beside the output until it
 is done; the same command goes on.
 """
