@@ -77,6 +77,8 @@ def test_years_are_found(analyse: Analyse, text: str, years: tuple[str, ...]) ->
         ("周志强担任什么职务?", "周志强"),
         ("简云久是哪个厂的?", "简云久"),
         ("什么是三员合一?", "三员合一"),
+        ("第2号水库加固了多少公里堤坝?", "第2号"),
+        ("青溪3号桥全长多少?", "3号"),
         ("What did Holloway say?", "holloway"),
     ],
 )
@@ -94,7 +96,13 @@ def test_common_words_are_not_names(analyse: Analyse) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["这是要治基层的什么毛病?", "替企业张罗人才是为了什么?", "上天那段坐啥?"],
+    [
+        "展览是8月5号开始的吗?",
+        "5号有什么活动?",
+        "这是要治基层的什么毛病?",
+        "替企业张罗人才是为了什么?",
+        "上天那段坐啥?",
+    ],
 )
 def test_what_begins_like_a_surname_is_no_name_where_names_do_not_stand(
     analyse: Analyse, text: str

@@ -27,6 +27,10 @@ NOT_STEMS = frozenset(
     "走进 进入 进驻 入驻 落户 落地 扎根 深入 来到 离开 回到 返回 留在 服务 建设 治理 管理 打造 改造 整治 提升 发展 推动 "
     "支持 帮助 引导 带动 当作 作为 成为 变成 视为 关于 对于 针对 围绕 依托 每个 各个 全部 所有 整个 其他 哪些 多少 这些 那些".split()
 )
+# 第2号水库 is not 第1号水库; 5号 alone is mostly a day.
+NUMBERED = re.compile(
+    r"第\d{1,4}号|(?<![月\d.])\d{1,4}号(?=楼|线|桥|院|馆|厅|门|井|机|车|厂|矿|站|库|仓|院|隧道|公路|地块|高炉|文件|公告|令)"
+)
 # What stands before a person's name, and after it, where the index doesn't know the name.
 _BEFORE_NAME = re.compile(
     r"(?:^|[,。;:、和与跟同对给让被由问于叫“「]|是(?!什么)|(?<=的)(?<!么的))$"
@@ -61,6 +65,7 @@ def place_stem(name: str) -> str:
 
 __all__ = [
     "NOT_STEMS",
+    "NUMBERED",
     "SUBJECT",
     "ZONE_SUFFIX",
     "is_no_place",

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from rag.answering.entities import (
     NOT_STEMS,
+    NUMBERED,
     SUBJECT,
     ZONE_SUFFIX,
     is_no_place,
@@ -131,6 +132,7 @@ class QuestionAnalyser:
             *quoted,
             *defined,
             *people,
+            *NUMBERED.findall(folded),
             *strangers,
             *(name for name in capitals if name in words),
         )
