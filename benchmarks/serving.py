@@ -179,6 +179,15 @@ def measure(index: Path, questions: Sequence[str], levels: Sequence[int], answer
         print(f"memory {before:.0f} MiB after 300 questions, {after:.0f} MiB after {total} more")
 
 
+def built(articles: Path, passages: int, folder: Path) -> Path:
+    """Index as many articles as make `passages` passages; the index, below `folder`."""
+    settings = Settings(index=IndexSettings(dir=folder / "index"))
+    chosen = folder / "articles.jsonl"
+    take_articles(articles, chosen, passages, settings)
+    indexer_of(settings).index([chosen])
+    return settings.index.dir
+
+
 def main() -> None:
     """Build an index, serve it, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -191,12 +200,8 @@ def main() -> None:
     questions = [row["question"] for row in islice(rows(arguments.questions), 2000)]
     print(machine())
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        settings = Settings(index=IndexSettings(dir=folder / "index"))
-        articles = folder / "articles.jsonl"
-        take_articles(arguments.articles, articles, arguments.passages, settings)
-        indexer_of(settings).index([articles])
-        measure(folder / "index", questions, arguments.clients, arguments.answers)
+        index = built(arguments.articles, arguments.passages, Path(name))
+        measure(index, questions, arguments.clients, arguments.answers)
 
 
 if __name__ == "__main__":

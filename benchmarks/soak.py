@@ -23,11 +23,8 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.core import take_articles
 from benchmarks.data import machine, rows
-from benchmarks.serving import resident_mib, started, update
-from rag.assembly import indexer_of
-from rag.config import IndexSettings, Settings
+from benchmarks.serving import built, resident_mib, started, update
 
 _FRESH_S = 60.0  # within which an article must be answered from
 
@@ -148,12 +145,7 @@ def main() -> None:
     questions = [row["question"] for row in islice(rows(options.questions), 1000)]
     print(machine())
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        settings = Settings(index=IndexSettings(dir=folder / "index"))
-        articles = folder / "articles.jsonl"
-        take_articles(options.articles, articles, options.passages, settings)
-        indexer_of(settings).index([articles])
-        index = folder / "index"
+        index = built(options.articles, options.passages, Path(name))
         command = [sys.executable, "-m", "rag", "--lang", "en", "serve", "--index", str(index)]
         limits = {"RAG_SERVER__RATE_LIMIT": "", "RAG_SERVER__DAILY_LIMIT": ""}
         with started([*command, "--port", "0"], **limits) as (url, process, _):
