@@ -13,47 +13,21 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
+from tests.tiny_bert import Shape, write
 
 from benchmarks.data import machine, rows
 from rag.config import Settings
 from rag.retrieval.reranker import CrossEncoderReranker
 
-# Layers, width, heads, inner width: MiniLM-L6 (ms-marco-MiniLM-L6-v2), BERT-base and XLM-R-base
-# (bge-reranker-base).
-SHAPES = {"6 layers of 384": (6, 384, 12, 1536), "12 layers of 768": (12, 768, 12, 3072)}
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-
-def write(folder: Path, shape: tuple[int, int, int, int], characters: Sequence[str]) -> None:
-    """A cross-encoder of random weights that cuts text into characters."""
-    import transformers
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    words = {word: number for number, word in enumerate((*_SPECIAL, *characters))}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
-    )
-    fast: Any = transformers.PreTrainedTokenizerFast
-    fast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", model_max_length=512
-    ).save_pretrained(str(folder))
-    layers, width, heads, inner = shape
-    config = transformers.BertConfig(
-        vocab_size=len(words), num_hidden_layers=layers, hidden_size=width,
-        num_attention_heads=heads, intermediate_size=inner,
-    )  # fmt: skip
-    config.num_labels = 1
-    transformers.BertForSequenceClassification(config).save_pretrained(str(folder))
+# Of MiniLM-L6 (ms-marco-MiniLM-L6-v2), and of BERT-base and XLM-R-base (bge-reranker-base).
+SHAPES = {
+    "6 layers of 384": Shape(6, 384, 12, 1536, 512),
+    "12 layers of 768": Shape(12, 768, 12, 3072, 512),
+}
 
 
 def main() -> None:
@@ -72,7 +46,14 @@ def main() -> None:
     print("| model | threads | median ms | slowest ms |\n| --- | ---: | ---: | ---: |")
     for name, shape in SHAPES.items():
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder), shape, characters)
+            write(
+                Path(folder),
+                characters,
+                "BertForSequenceClassification",
+                seed=1,
+                num_labels=1,
+                shape=shape,
+            )  # fmt: skip
             reranker = CrossEncoderReranker(folder, device="cpu")
             for count in dict.fromkeys((1, threads)):
                 torch.set_num_threads(count)

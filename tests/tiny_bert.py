@@ -1,15 +1,35 @@
-"""A tiny BERT with random weights, made here: no network, no torch hub."""
+"""A BERT with random weights, tiny unless told otherwise, made here: no network, no torch hub."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def write(path: Path, words: Iterable[str], kind: str, *, seed: int, num_labels: int = 2) -> None:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of the network; `longest` counts tokens."""
+
+    layers: int = 2
+    width: int = 16
+    heads: int = 2
+    inner: int = 32
+    longest: int = 64
+
+
+def write(
+    path: Path,
+    words: Iterable[str],
+    kind: str,
+    *,
+    seed: int,
+    num_labels: int = 2,
+    shape: Shape = Shape(),
+) -> None:
     """Save the model, a class of transformers named `kind`, and a tokenizer of these words."""
     import torch
     import transformers
@@ -31,16 +51,16 @@ def write(path: Path, words: Iterable[str], kind: str, *, seed: int, num_labels:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
-        model_max_length=64,
+        model_max_length=shape.longest,
     ).save_pretrained(str(path))
     torch.manual_seed(seed)
     config = transformers.BertConfig(
         vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=shape.inner,
+        max_position_embeddings=shape.longest,
     )
     config.num_labels = num_labels
     getattr(transformers, kind)(config).save_pretrained(str(path))
