@@ -112,6 +112,13 @@ def test_an_unknown_key_is_refused_with_the_nearest_right_name(
     assert error.zh == f"rag.toml：没有设置项 {wrong}，是否想写 {right}？"
 
 
+def test_a_password_in_the_place_of_a_name_is_not_repeated() -> None:
+    write('"http://reader:geheim@db"=1\n')
+    error = refusal()
+    assert "there is no setting http://...@db;" in error.en
+    assert "geheim" not in error.en + error.zh
+
+
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [

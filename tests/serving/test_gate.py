@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from rag.config import GeneratorSettings, ServerSettings, Settings, cores
 from rag.errors import BusyError
 from rag.serving.gate import Gate
+from rag.serving.service import at_once
 
 
 async def run(gate: Gate, call: Callable[[], object]) -> object:
@@ -106,3 +108,32 @@ def test_a_failing_iterator_gives_its_place_back() -> None:
         return gate.depth
 
     assert asyncio.run(read()) == 0
+
+
+def test_items_that_come_soon_after_another_arrive_together() -> None:
+    slow = threading.Event()
+    taken: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(6):
+            taken.append(number)
+            if number == 3:
+                slow.wait(0.3)
+            yield number
+
+    async def read(together_s: float) -> list[int]:
+        found = []
+        taken.clear()
+        async for _ in Gate(1, 0).iterate(numbers, together_s):
+            found.append(len(taken))
+        return found
+
+    assert asyncio.run(read(0.0)) == [1, 2, 3, 4, 5, 6]
+    assert asyncio.run(read(0.2)) == [4, 4, 4, 4, 6, 6]
+
+
+def test_computing_takes_a_core_and_a_language_model_is_waited_for() -> None:
+    model = GeneratorSettings(backend="openai", model="qwen", concurrency=500)
+    assert at_once(Settings()) == cores() >= 1
+    assert at_once(Settings(generator=model)) == 1000
+    assert at_once(Settings(generator=model, server=ServerSettings(concurrency=3))) == 3

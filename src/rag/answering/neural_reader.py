@@ -28,6 +28,7 @@ _ROOM = 500  # characters: mostly one chunk, since further ones gave nothing but
 _LONGEST_TEXT = 1200
 _KINDS = list(Kind)
 _KEPT = 20
+_REMEMBERED = 10_000  # words whose vectors, a kilobyte each, are kept
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _LATIN_WORD = re.compile("[a-z]+")
@@ -46,7 +47,7 @@ class NeuralReader:
         """
         self.id = folder.name
         self._segment = segment
-        self._vectors = vectors
+        self._vectors = _Remembered(vectors)
         self._network, self._characters, self._rarity = _opened(folder)
         # For good, and the whole process: these products are so small that a second thread costs
         # more than it gives, and questions are read side by side.
@@ -92,7 +93,7 @@ class NeuralReader:
         distinct = {word: i for i, word in enumerate(dict.fromkeys(told.words))}
         numbers = np.array([distinct[word] for word in told.words], dtype=np.int64)
         return Window(
-            vectors=self._vectors(list(distinct)).astype(np.float32)[numbers],
+            vectors=self._vectors(list(distinct))[numbers],
             words=numbers,
             characters=np.array([self._spelt(word) for word in told.words], dtype=np.int64),
             features=told.features,
@@ -102,6 +103,23 @@ class NeuralReader:
 
     def _spelt(self, word: str) -> list[int]:
         return spelling(word, self._characters)
+
+
+class _Remembered:
+    """Vectors of words, which most passages share. Safe in threads."""
+
+    def __init__(self, vectors: Callable[[Sequence[str]], Vectors]) -> None:
+        self._vectors = vectors
+        self._known: dict[str, Vectors] = {}
+
+    def __call__(self, words: Sequence[str]) -> Vectors:
+        """Shape `(words, dimension)`, float32."""
+        if len(self._known) > _REMEMBERED:
+            self._known = {}
+        known = self._known  # this one even if another thread empties it
+        if new := [word for word in words if word not in known]:
+            known.update(zip(new, self._vectors(new).astype(np.float32), strict=True))
+        return np.stack([known[word] for word in words])
 
 
 def spelling(word: str, characters: Mapping[str, int]) -> list[int]:
@@ -129,9 +147,11 @@ def _is_mostly_latin(text: str) -> bool:
 def _best(scores: NDArray[np.float64]) -> list[tuple[int, int, float]]:
     """First word, last word and score of the best spans of a window."""
     width = scores.shape[1]
-    order = np.argsort(-scores, axis=None, kind="stable")[:_KEPT]
-    places = [(int(i) // width, int(i) // width + int(i) % width, int(i)) for i in order]
     flat = scores.reshape(-1)
+    least = -np.partition(-flat, min(_KEPT, len(flat)) - 1)[min(_KEPT, len(flat)) - 1]
+    good = np.flatnonzero(flat >= least)
+    order = good[np.argsort(-flat[good], kind="stable")][:_KEPT]
+    places = [(int(i) // width, int(i) // width + int(i) % width, int(i)) for i in order]
     return [(a, b, float(flat[i])) for a, b, i in places if b < len(scores)]
 
 

@@ -8,6 +8,7 @@ in `spans`, `kinds` and `runs`, makes the reader worse until it is trained again
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,6 +31,7 @@ _TYPES = (
 _UNCUT = frozenset({Kind.LIST, Kind.NAME})
 _LEVEL_WEIGHT = np.array([0.0, 0.15, 1.0, 1.3, 1.5])
 _SIGNS = re.compile(r"\d+(?:[.,]\d+)*|[a-z]+|[\u4e00-\u9fff]+|\s+|.", re.S)
+_HAN = re.compile("[\u4e00-\u9fff]+")
 _ASKED = re.compile(
     "为什么|为何|什么时候|什么|哪一?[个些年里家位种国座项部次条所名支]?|谁|多少|几|何时|何地|何|怎样|怎么样?|如何|多[大久长高远]"
 )
@@ -54,7 +56,8 @@ def describe(
     """Both folded. `features` has shape `(words, FEATURES)`."""
     kind = kind_of(question, "zh")
     known = {each: list(candidates(each, text, text)) for each in _TYPES}
-    known[kind] = list(candidates(kind, text, text))
+    if kind not in known:
+        known[kind] = list(candidates(kind, text, text))
     cuts = {
         edge
         for each, spans in known.items()
@@ -77,11 +80,13 @@ def describe(
 
 def cut_words(text: str, segment: Segmenter, cuts: Collection[int] = ()) -> list[Span]:
     """Words, cut further where the kind of sign changes and at `cuts`; none of white space."""
-    found = []
+    found: list[Span] = []
+    ordered = sorted(cuts)
     for start, end in segment(text):
-        edges = {start, end, *(cut for cut in cuts if start < cut < end)}
-        for match in _SIGNS.finditer(text, start, end):
-            edges.update(match.span())
+        edges = {start, end, *ordered[bisect_right(ordered, start) : bisect_left(ordered, end)]}
+        if _HAN.fullmatch(text, start, end) is None:
+            for match in _SIGNS.finditer(text, start, end):
+                edges.update(match.span())
         places = sorted(edges)
         found += [(a, b) for a, b in pairwise(places) if text[a:b].strip()]
     return found
@@ -144,16 +149,17 @@ def _types(
     kind: Kind,
 ) -> None:
     """Whether a word is inside, begins or ends what a pattern knows."""
-    marks = {each: np.zeros((3, length + 1), bool) for each in {*known, kind}}
+    marks = {each: np.zeros((3, length + 1), np.float32) for each in {*known, kind}}
     for each, found in known.items():
         for a, b in found:
-            marks[each][0, a:b] = marks[each][1, a] = marks[each][2, b] = True
-    for row, (a, b) in zip(features, spans, strict=True):
-        own = marks[kind]
-        row[17:20] = own[0, a], own[1, a], own[2, b]
-        row[20:27] = [marks[each][0, a] for each in _TYPES]
-        row[31] = any(marks[each][1, a] for each in _TYPES)
-        row[32] = any(marks[each][2, b] for each in _TYPES)
+            marks[each][0, a:b] = marks[each][1, a] = marks[each][2, b] = 1
+    start = np.array([a for a, _ in spans], dtype=int)
+    end = np.array([b for _, b in spans], dtype=int)
+    own, every = marks[kind], np.stack([marks[each] for each in _TYPES])
+    features[:, 17:20] = np.stack([own[0, start], own[1, start], own[2, end]], axis=1)
+    features[:, 20:27] = every[:, 0, start].T
+    features[:, 31] = every[:, 1, start].max(0)
+    features[:, 32] = every[:, 2, end].max(0)
 
 
 __all__ = ["FEATURES", "RAREST", "Described", "cut_words", "describe"]

@@ -14,7 +14,7 @@ from rag.config.answering import (
     StoreSettings,
 )
 from rag.config.section import plain_address
-from rag.config.serving import GeneratorSettings, ServerSettings
+from rag.config.serving import GeneratorSettings, ServerSettings, cores
 from rag.config.settings import (
     CONFIG_FILE,
     Settings,
@@ -36,6 +36,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "StoreSettings",
+    "cores",
     "load_settings",
     "plain_address",
     "setting_names",

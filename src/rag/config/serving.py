@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from rag.config.section import Section, plain_address
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class GeneratorSettings(Section):
@@ -125,8 +131,14 @@ class ServerSettings(Section):
         str, Field(description="questions of one client through the widget; empty: no limit")
     ] = "1000/day"
     concurrency: Annotated[
-        int, Field(ge=1, le=1000, description="questions answered at the same time")
-    ] = 8
+        int,
+        Field(
+            ge=0,
+            le=1000,
+            description="questions answered at the same time; 0: as many as there are cores, and "
+            "with a language model, which is waited for, at least twice `generator.concurrency`",
+        ),
+    ] = 0
     queue: Annotated[
         int, Field(ge=0, description="questions that may wait; further ones are told to come back")
     ] = 256

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -140,7 +141,8 @@ def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
 
 def _explained(error: ValidationError, path: Path) -> ConfigError:
     first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
+    # An address in the place of a name may hold a password.
+    name = re.sub(r"//\S*@", "//...@", ".".join(str(part) for part in first["loc"]))
     if first["type"] == "extra_forbidden":
         right = _nearest(name)
         return ConfigError(

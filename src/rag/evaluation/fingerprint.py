@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import rag
-from rag.config import Settings
+from rag.config import Settings, cores
 from rag.evaluation.record import Fingerprint
 from rag.protocols import Embedder, PassageStore, Reranker
 
@@ -95,8 +94,7 @@ def _machine() -> str:
     if info.exists():
         lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
         name = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), name)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores"
+    return f"{name}, {cores()} cores"
 
 
 __all__ = ["commit", "fingerprint_of", "index_sha"]

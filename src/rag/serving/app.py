@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import ipaddress
 import logging
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 
@@ -31,6 +33,7 @@ from rag.serving.middleware import CORS_HEADERS, Guard, SecurityHeaders
 from rag.serving.service import Service
 
 _LONGEST_STOP_S = 10  # for connections that don't end
+_M_ARENA_MAX = -8  # of malloc.h
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -113,6 +116,7 @@ def serve(settings: Settings, *, say: Callable[[str, str], None]) -> None:
     listener = _listen(server)
     host, port = listener.getsockname()[:2]
     host = f"[{host}]" if listener.family == socket.AF_INET6 else host
+    _share_freed_memory()
     app = create_app(settings)
     prefix = server.path.rstrip("/")
     say(
@@ -145,6 +149,17 @@ class _Server(uvicorn.Server):
             if isinstance(mounted, gr.routes.App):
                 mounted.stop_event.set()  # the connection that every open page keeps
         await super().shutdown(sockets)
+
+
+def _share_freed_memory() -> None:
+    """Let the threads have two heaps together.
+
+    glibc gives each thread its own, up to eight a core, and keeps in each what was freed there:
+    100 MiB more after a few thousand answers, and no faster.
+    """
+    if sys.platform == "linux" and "MALLOC_ARENA_MAX" not in os.environ:
+        with suppress(AttributeError):  # a C library without heaps of that kind
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _refuse_public(server: ServerSettings) -> None:

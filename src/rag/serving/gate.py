@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
@@ -14,7 +15,6 @@ from anyio import CapacityLimiter, to_thread
 from rag.errors import BusyError
 
 _Item = TypeVar("_Item")
-_DONE = object()
 
 
 class Gate:
@@ -55,19 +55,26 @@ class Gate:
         finally:
             self._admitted.release_on_behalf_of(borrower)
 
-    async def iterate(self, open_: Callable[[], Iterator[_Item]]) -> AsyncGenerator[_Item]:
-        """The items of a blocking iterator, which is closed when the reader goes away."""
+    async def iterate(
+        self, open_: Callable[[], Iterator[_Item]], together_s: float = 0.0
+    ) -> AsyncGenerator[_Item]:
+        """The items of a blocking iterator, which is closed when the reader goes away.
+
+        Items that come within `together_s` seconds arrive together: each arrival costs a change
+        between threads, which is dear while others compute.
+        """
         async with self.admitted():
-            items = _Items(await to_thread.run_sync(open_, limiter=self._threads))
+            items = _Items(open_)
             try:
-                while True:
-                    item = await to_thread.run_sync(items.next, limiter=self._threads)
-                    if item is _DONE:
-                        return
-                    yield item  # type: ignore[misc]  # not the sentinel
+                while not items.exhausted:
+                    for item in await to_thread.run_sync(
+                        items.take, together_s, limiter=self._threads
+                    ):
+                        yield item
             finally:
-                with anyio.CancelScope(shield=True):
-                    await to_thread.run_sync(items.close, limiter=self._threads)
+                if not items.exhausted:
+                    with anyio.CancelScope(shield=True):
+                        await to_thread.run_sync(items.close, limiter=self._threads)
 
 
 def _busy() -> BusyError:
@@ -83,16 +90,28 @@ class _Items(Generic[_Item]):
     A task that is cancelled by asyncio's own means, as Gradio does it, leaves its thread behind.
     """
 
-    def __init__(self, items: Iterator[_Item]) -> None:
-        self._items = items
+    def __init__(self, open_: Callable[[], Iterator[_Item]]) -> None:
+        self._open = open_
+        self._items: Iterator[_Item] | None = None
         self._lock = threading.Lock()
+        self.exhausted = False
 
-    def next(self) -> _Item | object:
+    def take(self, together_s: float) -> list[_Item]:
+        """One item and those that follow until so long has passed; none at the end."""
+        taken: list[_Item] = []
+        begun = time.monotonic()
         with self._lock:
-            return next(self._items, _DONE)
+            if self._items is None:
+                self._items = self._open()
+            for item in self._items:
+                taken.append(item)
+                if time.monotonic() - begun >= together_s:
+                    return taken
+            self.exhausted = True
+        return taken
 
     def close(self) -> None:
-        close = getattr(self._items, "close", None)
         with self._lock:
+            close = getattr(self._items, "close", None)
             if close is not None:
                 close()

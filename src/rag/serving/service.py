@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from rag.assembly import LiveAssistant
-from rag.config import Settings
+from rag.config import Settings, cores
 from rag.errors import Lang, RagError
 from rag.serving.access import Access
 from rag.serving.feedback import FILE_NAME, FeedbackStore, Given, Rating
@@ -20,6 +20,7 @@ from rag.serving.metrics import Metrics
 from rag.serving.suggestions import Suggestions
 from rag.types import Answer, Event, Turn
 
+_GONE_S = 0.5  # between looks at whether someone who reads no stream still waits
 _REMEMBERED = 2000  # answers that can still be rated
 
 
@@ -31,7 +32,7 @@ class Service:
         self.live = LiveAssistant(settings)
         self.access = Access(settings.server)
         server = settings.server
-        self.gate = Gate(server.concurrency, server.queue, server.max_wait_s)
+        self.gate = Gate(at_once(settings), server.queue, server.max_wait_s)
         self.metrics = Metrics()
         self.library = Library(settings, self.live)
         self.suggestions = Suggestions(self.live)
@@ -61,8 +62,8 @@ class Service:
 
         Raises RagError, BusyError among them.
         """
-        async with aclosing(self.stream(question, history, context)) as events:
-            async for event in events:  # one a second at least, while a language model writes
+        async with aclosing(self.stream(question, history, context, _GONE_S)) as events:
+            async for event in events:
                 if isinstance(event, Given):
                     return event
                 if await gone():
@@ -70,16 +71,23 @@ class Service:
         return None
 
     async def stream(
-        self, question: str, history: Sequence[Turn], context: Mapping[str, str]
+        self,
+        question: str,
+        history: Sequence[Turn],
+        context: Mapping[str, str],
+        together_s: float = 0.0,
     ) -> AsyncGenerator[Event | Given]:
-        """The events of an answer; what is remembered of it comes last, in the Answer's place."""
+        """The events of an answer; what is remembered of it comes last, in the Answer's place.
+
+        One a second at least, while a language model writes. `together_s`: as `Gate.iterate`.
+        """
 
         def opened() -> Iterator[Event]:
             return self.live.get().ask_stream(question, history=history)
 
         try:
             # Closed with this one: that is what cancels a language model's call.
-            async with aclosing(self.gate.iterate(opened)) as events:
+            async with aclosing(self.gate.iterate(opened, together_s)) as events:
                 async for event in events:
                     if isinstance(event, Answer):
                         yield self._remember(event, history, context)
@@ -114,3 +122,15 @@ class Service:
     def follow_ups(self, given: Given, lang: Lang) -> list[str]:
         """Questions that could come next and that have an answer."""
         return self.suggestions.after(given.answer, given.history, lang)
+
+
+def at_once(settings: Settings) -> int:
+    """How many questions are answered at the same time.
+
+    More threads at computing than cores only take each other's time.
+    """
+    if settings.server.concurrency:
+        return settings.server.concurrency
+    generator = settings.generator
+    waiting = 0 if generator.backend == "extractive" else 2 * generator.concurrency
+    return max(cores(), waiting)
