@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,21 +120,22 @@ class Indexer:
     ) -> None:
         meter = _Meter(files, progress)
         started: dict[str, bool] = {}  # file being stored -> whether it has had a problem
-        for part in self._preparer.prepare(files):
-            source = part.file.source
-            tally.problems.extend(part.problems)
-            if part.documents and source not in started:
-                started[source] = False
-                writer.start_file(source)
-            if part.documents:
-                writer.add(source, part.documents)
-            if source in started and part.problems:
-                started[source] = True
-            if part.done and source in started:
-                writer.finish_file(source, "" if started.pop(source) else hashes[source])
-                tally.changed += source in known
-                tally.added += source not in known
-            meter.advance(part)
+        with closing(self._preparer.prepare(files)) as parts:
+            for part in parts:
+                source = part.file.source
+                tally.problems.extend(part.problems)
+                if part.documents and source not in started:
+                    started[source] = False
+                    writer.start_file(source)
+                if part.documents:
+                    writer.add(source, part.documents)
+                if source in started and part.problems:
+                    started[source] = True
+                if part.done and source in started:
+                    writer.finish_file(source, "" if started.pop(source) else hashes[source])
+                    tally.changed += source in known
+                    tally.added += source not in known
+                meter.advance(part)
 
 
 class _Meter:

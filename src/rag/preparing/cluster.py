@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +65,7 @@ class RayPreparer:
             secrets.token_hex(8), open_embedder, embedder.fingerprint, chunker, limits, ocr
         )
 
-    def prepare(self, files: Sequence[SourceFile]) -> Iterator[Prepared]:
+    def prepare(self, files: Sequence[SourceFile]) -> Generator[Prepared]:
         """As `Preparer.prepare`.
 
         Raises ConfigError where Ray is missing here or another there, ModelError where a worker

@@ -50,7 +50,7 @@ def prepare(kit: Kit, work: Work) -> list[Prepared]:
             embedder=_embedder(kit), chunker=kit.chunker, limits=kit.limits, ocr=kit.ocr
         )
         if isinstance(work, Batch):
-            return list(preparer.finish([work]))
+            return preparer.finish([work])
         with TemporaryDirectory(prefix="wenyuan-") as folder:
             return list(preparer.prepare(_unpacked(work, Path(folder))))
     except RagError as error:

@@ -75,8 +75,8 @@ class CatalogueWriter:
         key = self.next_key
         chunk_keys = range(key + 1, key + 1 + len(chunks))
         self.next_key = key + 1 + len(chunks)
-        pages = json.dumps([(page.number, page.start, page.end) for page in document.pages])
-        headings = json.dumps([(h.start, h.end, h.level) for h in document.headings])
+        pages = _json([(page.number, page.start, page.end) for page in document.pages])
+        headings = _json([(h.start, h.end, h.level) for h in document.headings])
         self._connection.execute(
             "INSERT INTO main.documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
@@ -139,6 +139,10 @@ class CatalogueWriter:
             (document,),
         )
         return keys
+
+
+def _json(values: Sequence[tuple[int, int, int]]) -> str:
+    return json.dumps(values) if values else "[]"  # mostly: plain text has neither
 
 
 def merge(path: Path, base: Path | None, target: Path) -> None:

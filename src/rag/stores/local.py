@@ -10,12 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from rag.errors import DamagedIndexError, IncompatibleIndexError
-from rag.protocols import (
-    FileRecord,
-    IndexedDocument,
-    StoreStats,
-)
+from rag.protocols import FileRecord, IndexedDocument, StoreStats, Vectors
 from rag.stores import terms, vectors
 from rag.stores.catalogue_writer import CatalogueWriter
 from rag.stores.compaction import compacted, is_due
@@ -95,19 +93,26 @@ class LocalWriter:
     def add(self, source: str, documents: Iterable[IndexedDocument]) -> None:
         """As `StoreWriter.add`."""
         with storage_errors(self._generations.root):
+            added: list[int] = []
+            rows: list[Vectors] = []
             for item in documents:
-                self._add(item, source)
+                if keys := self._add(item, source):
+                    added.extend(keys)
+                    rows.append(item.vectors)
+            if rows:
+                vectors.add(self._vectors, added, np.concatenate(rows))
 
-    def _add(self, item: IndexedDocument, source: str) -> None:
+    def _add(self, item: IndexedDocument, source: str) -> Sequence[int]:
+        """The keys of a document's chunks; none where another file carries it, too."""
         known = self._catalogue.key_of(item.document.info.id)
         if known is not None:
             self._catalogue.add_origin(source, known)
-            return
+            return ()
         document, keys = self._catalogue.add(item.document, item.chunks, source)
         self._terms.add(document, zip(keys, item.terms, strict=True))
-        vectors.add(self._vectors, keys, item.vectors)
         self._documents += 1
         self._chunks += len(keys)
+        return keys
 
     def remove_file(self, source: str) -> int:
         with storage_errors(self._generations.root):
