@@ -54,6 +54,7 @@ def texts(kind: Kind, sentence: str) -> list[str]:
         (Kind.NAME, "推出“驿站办”品牌。", "驿站办"),
         (Kind.NAME, "读《红楼梦》的人。", "红楼梦"),
         (Kind.LIST, "植树、理发和打扫。", "植树、理发和打扫"),
+        (Kind.QUANTITY, "Huirong loans (惠蓉贷) of 2.654 billion yuan;", "2.654 billion yuan"),
     ],
 )
 def test_a_sentence_offers_the_span(kind: Kind, sentence: str, span: str) -> None:

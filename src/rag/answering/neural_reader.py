@@ -19,7 +19,7 @@ from rag.answering.question import Segmenter
 from rag.answering.windows import Described, describe
 from rag.errors import ModelError
 from rag.protocols import ReadSpan, Vectors
-from rag.text import fold_with_offsets, is_cjk
+from rag.text import fold_with_offsets, is_cjk, is_mostly_latin
 
 FORMAT = 2
 WEIGHTS_FILE, ABOUT_FILE = "weights.npz", "reader.json"
@@ -30,8 +30,6 @@ _KINDS = list(Kind)
 _KEPT = 20
 _REMEMBERED = 10_000  # words whose vectors, a kilobyte each, are kept
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_HAN = re.compile("[\u4e00-\u9fff]")
-_LATIN_WORD = re.compile("[a-z]+")
 _KANA = re.compile("[\u3041-\u30ff]")  # Japanese, which it was not taught
 
 
@@ -76,7 +74,7 @@ class NeuralReader:
             told = describe(
                 asked, _SURROGATE.sub("\ufffd", folded.text), self._segment, self._rarity
             )
-            if not told.spans or not _is_chinese(folded.text) or _is_mostly_latin(folded.text):
+            if not told.spans or not _is_chinese(folded.text) or is_mostly_latin(folded.text):
                 continue
             scores = self._network.scores(self._window(told)).astype(np.float64)
             totals.append(float(np.logaddexp.reduce(scores, axis=None)))
@@ -137,11 +135,6 @@ def rarity_of(count: int, articles: int) -> float:
 
 def _is_chinese(text: str) -> bool:
     return is_cjk(text) and not _KANA.search(text)
-
-
-def _is_mostly_latin(text: str) -> bool:
-    """Whether it is English with a Chinese name in it, say: more Latin words than characters."""
-    return len(_LATIN_WORD.findall(text)) > len(_HAN.findall(text))
 
 
 def _best(scores: NDArray[np.float64]) -> list[tuple[int, int, float]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rag.answering.kinds import Kind
-from rag.text import Span
+from rag.text import Span, is_mostly_latin
 
 _UNIT = (
     "个百分点|百分点|平方公里|平方千米|平方米|立方米|公里|千米|厘米|毫米|公顷|公斤|千克|小时|分钟|人次|台次|车次|"
@@ -85,8 +85,7 @@ def candidates(kind: Kind, folded: str, original: str) -> Iterator[Span]:
     `original` is the sentence before folding when folding kept its length, else `folded`
     itself; English names are told by their capitals, which only the original has.
     """
-    english = not re.search("[\u4e00-\u9fff]", folded)
-    pattern = _ENGLISH.get(kind) if english else _CHINESE.get(kind)
+    pattern = _ENGLISH.get(kind) if is_mostly_latin(folded) else _CHINESE.get(kind)
     if pattern is None:
         return
     text = original if pattern is _EN_NAME else folded

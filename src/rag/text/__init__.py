@@ -1,6 +1,6 @@
 """Text as search sees it and as people read it; pure functions, no I/O."""
 
-from rag.text.analyse import ANALYSER_VERSION, analyse, analyse_folded, is_cjk
+from rag.text.analyse import ANALYSER_VERSION, analyse, analyse_folded, is_cjk, is_mostly_latin
 from rag.text.normalise import (
     Folded,
     fold,
@@ -25,6 +25,7 @@ __all__ = [
     "fold_with_offsets",
     "idf",
     "is_cjk",
+    "is_mostly_latin",
     "sentence_spans",
     "simplify",
 ]

@@ -46,4 +46,14 @@ def is_cjk(text: str) -> bool:
     return _HAS_CJK.search(text) is not None
 
 
+def is_mostly_latin(text: str) -> bool:
+    """Whether it is English with a Chinese name in it, say: more Latin words than characters.
+
+    `text` is folded.
+    """
+    return len(_LATIN_WORD.findall(text)) > len(_HAN.findall(text))
+
+
+_LATIN_WORD = re.compile("[a-z]+")
+_HAN = re.compile("[\u4e00-\u9fff]")
 _HAS_CJK = re.compile(f"[{_CJK}]")
