@@ -227,6 +227,15 @@ def test_a_zip_bomb_is_refused_before_it_is_opened(tmp_path: Path, load: Load) -
         load(path)
 
 
+def test_a_part_that_claims_more_than_the_file_has_is_damage(word: Path, load: Load) -> None:
+    data = bytearray(word.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 20 : entry + 24] = (0x7FFF_FFFF).to_bytes(4, "little")  # its packed size
+    word.write_bytes(data)
+    with pytest.raises(LoadError, match="damaged"):
+        load(word)
+
+
 def test_what_unpacks_to_more_than_the_limit_is_refused(word: Path, load: Load) -> None:
     with pytest.raises(LoadError, match="would unpack to"):
         load(word, unpacked_bytes=1000)

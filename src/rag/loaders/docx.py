@@ -71,6 +71,9 @@ class DocxLoader:
             raise _damaged(source) from error
         size = sum(part.file_size for part in parts)
         packed = max(path.stat().st_size, 1)
+        # Memory for what a part claims to have is taken before it is read.
+        if any(part.compress_size > packed for part in parts):
+            raise _damaged(source)
         if size > self._context.unpacked_bytes or (size > _RATIO_FROM and size > _RATIO * packed):
             raise refusal(
                 source,
