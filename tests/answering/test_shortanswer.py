@@ -96,6 +96,12 @@ def test_what_the_question_says_is_not_its_answer(answer_from: AnswerFrom) -> No
     assert answer.short_answer == "300余家"
 
 
+def test_a_number_to_call_has_digits(answer_from: AnswerFrom) -> None:
+    told = answer_from("服务站的电话是多少?", "服务站有10多人,服务站的电话是87654321。")
+    assert told.short_answer == "87654321"
+    assert answer_from("服务站的电话是多少?", "服务站的电话旁有10人。").short_answer != "10人"
+
+
 def test_a_year_asked_about_is_not_the_date_that_answers(answer_from: AnswerFrom) -> None:
     answer = answer_from("2024年的展览什么时候开幕?", "2024年的展览于5月1日开幕。")
     assert answer.short_answer == "5月1日"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.answering.kinds import Kind
+from rag.answering.kinds import MEASURED, Kind
 from rag.text import Span, is_mostly_latin
 
 _UNIT = (
@@ -79,13 +79,19 @@ _EN_NAME = re.compile(r"(?:[A-Z][\w'’-]+)(?:\s+(?:of|the|and|de|&)?\s*[A-Z][\w
 _ENUMERATION = re.compile(r"[^,。;:、!?()（）“”]{1,20}(?:、[^,。;:、!?()（）]{1,24})+(?:(?:和|以及|及|与)[^,。;:、!?()（）等]{1,20})?")  # fmt: skip
 
 
+_HAN = re.compile("[\u4e00-\u9fff]")
+_FIGURES = MEASURED | {Kind.DATE}
+
+
 def candidates(kind: Kind, folded: str, original: str) -> Iterator[Span]:
     """Spans of `folded` that could answer a question of `kind`, left to right.
 
     `original` is the sentence before folding when folding kept its length, else `folded`
     itself; English names are told by their capitals, which only the original has.
     """
-    pattern = _ENGLISH.get(kind) if is_mostly_latin(folded) else _CHINESE.get(kind)
+    # Figures are told by what stands beside them, names of either language by their own signs.
+    english = is_mostly_latin(folded) if kind in _FIGURES else _HAN.search(folded) is None
+    pattern = _ENGLISH.get(kind) if english else _CHINESE.get(kind)
     if pattern is None:
         return
     text = original if pattern is _EN_NAME else folded

@@ -19,6 +19,9 @@ _A_DATE = re.compile(
     r"(?:(?:19|20)\d\d|[一二][〇零○九][〇零○一二三四五六七八九]{2})年(?:初|底|末|\d{1,2}月(?:\d{1,2}[日号]?)?)?"
     r"|\d{1,2}月\d{1,2}[日号]"
 )
+_NUMBER_TO_CALL = re.compile(
+    "(?:电话|手机|热线|传真)(?:的?号码?)?(?:是|为)?(?:多少|什么|几|哪)|(?:phone|fax) number"
+)
 _A_FIGURE = re.compile(r"[\d.,%％年月日]+")
 _NO_FIGURES = frozenset({Kind.PERSON, Kind.PLACE, Kind.ORGANISATION})
 _PAIRS = dict(zip("（(《「『“[【", "）)》」』”]】", strict=True))
@@ -53,11 +56,16 @@ def is_of_kind(question: Question, text: str) -> bool:
 
     Marks never are, nor is a date a number of things, nor a figure a person, a place or a body.
     """
-    if not any(map(str.isalnum, text)):
+    if not any(map(str.isalnum, text)) or not fits_a_number_to_call(question, text):
         return False
     if question.kind in MEASURED and "年" not in question.measure + question.focus:
         return _A_DATE.fullmatch(fold(text)) is None
     return question.kind not in _NO_FIGURES or _A_FIGURE.fullmatch(text) is None
+
+
+def fits_a_number_to_call(question: Question, text: str) -> bool:
+    """Whether a span has as many digits as a number to call, where one is asked for."""
+    return _NUMBER_TO_CALL.search(question.folded) is None or sum(map(str.isdigit, text)) >= 3
 
 
 def _whole_figures(kind: Kind, folded: str, text: str, start: int, end: int) -> Span:
@@ -107,4 +115,4 @@ def _paired(text: str, start: int, end: int) -> Span:
     return _paired(text, left, right) if left < right else (start, end)
 
 
-__all__ = ["is_of_kind", "trimmed", "year_alone"]
+__all__ = ["fits_a_number_to_call", "is_of_kind", "trimmed", "year_alone"]
