@@ -91,11 +91,17 @@ def _probes(text: str) -> range:
 
 
 def worth_comparing(a: str, b: str) -> bool:
-    """Whether any of a few pieces of one text stands in the other: cheap, and true of reprints."""
+    """Whether a third of a few pieces of one text stand in the other: cheap, and true of reprints.
+
+    Of 8 characters a piece outlives changes that leave 0.8 of the trigrams with a probability of
+    0.55. Neighbouring passages of one article share less.
+    """
     short, long = (a, b) if len(a) < len(b) else (b, a)
     if len(short) < _COMPARABLE * len(long):
         return False
-    return any(short[at : at + _PROBE] in long for at in _probes(short))
+    probes = _probes(short)
+    common = sum(short[at : at + _PROBE] in long for at in probes)
+    return common >= max(1, len(probes) // 3)
 
 
 def _same(a: frozenset[str], b: frozenset[str]) -> bool:
