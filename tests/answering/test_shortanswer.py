@@ -102,6 +102,13 @@ def test_a_number_to_call_has_digits(answer_from: AnswerFrom) -> None:
     assert answer_from("服务站的电话是多少?", "服务站的电话旁有10人。").short_answer != "10人"
 
 
+def test_people_are_not_the_number_of_things(answer_from: AnswerFrom) -> None:
+    told = "人才公寓引来400余名人才,公寓有36套。"
+    assert answer_from("人才公寓有多少套?", told).short_answer == "36套"
+    alone = answer_from("人才公寓有多少套?", "人才公寓引来400余名人才。")
+    assert alone.short_answer != "400余名"
+
+
 def test_a_year_asked_about_is_not_the_date_that_answers(answer_from: AnswerFrom) -> None:
     answer = answer_from("2024年的展览什么时候开幕?", "2024年的展览于5月1日开幕。")
     assert answer.short_answer == "5月1日"

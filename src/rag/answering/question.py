@@ -57,7 +57,7 @@ _LATIN = re.compile(r"[a-z0-9][a-z0-9.'-]*[a-z0-9]")
 _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][\w-]+)(?:\s+[A-Z][\w-]+)*")
 _MEASURES = "个家位名项种件条所座支台辆套间户批期届场处份部册篇本层节"
 _INTERROGATIVE = re.compile(
-    rf"(?:哪|什么|啥|多少|几)(?:一|几|些)?([{_MEASURES}]?)(?=[\u4e00-\u9fff])"
+    rf"(?:哪|什么|啥|多少|几)(?:一|几|些)?([{_MEASURES}]?)(?=[\u4e00-\u9fff]|\W*$)"
 )
 _CALLED = re.compile(r"(?:的名[字称]是|叫)(?:个|做)?(?:什么|啥)(?:名字)?(?=[?。!]|$)")
 _HOW_MANY = re.compile(r"\bhow (?:many|much) ([a-z]+)")

@@ -22,6 +22,8 @@ _A_DATE = re.compile(
 _NUMBER_TO_CALL = re.compile(
     "(?:电话|手机|热线|传真)(?:的?号码?)?(?:是|为)?(?:多少|什么|几|哪)|(?:phone|fax) number"
 )
+_PEOPLE, _THINGS = frozenset("名位人"), frozenset("套间座辆台栋艘架亩棵株册篇")
+_COUNTED = re.compile(rf"[\d十百千万亿余多]\s*([{''.join(_PEOPLE | _THINGS)}])")
 _A_FIGURE = re.compile(r"[\d.,%％年月日]+")
 _NO_FIGURES = frozenset({Kind.PERSON, Kind.PLACE, Kind.ORGANISATION})
 _PAIRS = dict(zip("（(《「『“[【", "）)》」』”]】", strict=True))
@@ -56,7 +58,9 @@ def is_of_kind(question: Question, text: str) -> bool:
 
     Marks never are, nor is a date a number of things, nor a figure a person, a place or a body.
     """
-    if not any(map(str.isalnum, text)) or not fits_a_number_to_call(question, text):
+    if not any(map(str.isalnum, text)):
+        return False
+    if not fits_a_number_to_call(question, text) or not counts_the_like(question, text):
         return False
     if question.kind in MEASURED and "年" not in question.measure + question.focus:
         return _A_DATE.fullmatch(fold(text)) is None
@@ -66,6 +70,14 @@ def is_of_kind(question: Question, text: str) -> bool:
 def fits_a_number_to_call(question: Question, text: str) -> bool:
     """Whether a span has as many digits as a number to call, where one is asked for."""
     return _NUMBER_TO_CALL.search(question.folded) is None or sum(map(str.isdigit, text)) >= 3
+
+
+def counts_the_like(question: Question, text: str) -> bool:
+    """Whether a span counts no people where things were asked for, 名 for 套, nor the reverse."""
+    counted = _COUNTED.search(fold(text))
+    if counted is None or question.measure not in _PEOPLE | _THINGS:
+        return True
+    return (counted.group(1) in _PEOPLE) == (question.measure in _PEOPLE)
 
 
 def _whole_figures(kind: Kind, folded: str, text: str, start: int, end: int) -> Span:
@@ -115,4 +127,4 @@ def _paired(text: str, start: int, end: int) -> Span:
     return _paired(text, left, right) if left < right else (start, end)
 
 
-__all__ = ["fits_a_number_to_call", "is_of_kind", "trimmed", "year_alone"]
+__all__ = ["counts_the_like", "fits_a_number_to_call", "is_of_kind", "trimmed", "year_alone"]
