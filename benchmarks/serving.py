@@ -5,8 +5,9 @@
 The bare endpoint is FastAPI with a thread that sleeps as long as an answer took with one client:
 what HTTP and threads cost by themselves, on a machine with a core for every answer. Clients and
 server share this machine, so compare the two columns of one run. Every question differs from the
-one before; the clients are closed-loop, each sends the next question when it has the last answer, or has waited
-as long as a refusal (503) says. `RAG_SERVER__QUEUE` and other settings reach the server.
+one before; the clients are closed-loop, each sends the next question when it has the last answer,
+or has waited as long as a refusal (503) says. `RAG_SERVER__QUEUE` and other settings reach the
+server.
 """
 
 from __future__ import annotations

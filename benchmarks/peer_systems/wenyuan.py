@@ -11,7 +11,7 @@ from rag.config import EmbeddingSettings, IndexSettings, Settings
 
 
 def build(texts: Sequence[str], model: str) -> Ask:
-    """Index on disk, each text an article of its own."""
+    """Index on disk, each text an article of its own, and compact, as `rag index` does."""
     folder = Path(tempfile.mkdtemp(prefix="peers-"))
     articles = folder / "articles.jsonl"
     with articles.open("w", encoding="utf-8") as file:
@@ -20,7 +20,9 @@ def build(texts: Sequence[str], model: str) -> Ask:
     settings = Settings(
         index=IndexSettings(dir=folder / "index"), embedding=EmbeddingSettings(model=model)
     )
-    indexer_of(settings).index([articles])
+    indexer = indexer_of(settings)
+    indexer.index([articles])
+    indexer.compact(lambda: None)
     embedder = embedder_of(settings)
     retriever = retriever_of(settings, embedder, backend_of(settings, embedder).open())
 
