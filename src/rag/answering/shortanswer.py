@@ -19,7 +19,7 @@ from rag.answering.offers import (
 )
 from rag.answering.question import Question
 from rag.answering.spans import NO_PERSON, SPEAKING, TITLED, candidates
-from rag.answering.trimming import counts_the_like, fits_a_number_to_call, year_alone
+from rag.answering.trimming import counts_what_was_asked, year_alone
 from rag.text import Span, clause_spans, fold_with_offsets
 
 _WHOLE = 45  # characters of a sentence that is short enough to be its own short answer
@@ -143,7 +143,7 @@ def _is_english_place(kind: Kind, text: str, before: str) -> bool:
 def _unit_fits(question: Question, kind: Kind, text: str) -> bool:
     if kind is not Kind.QUANTITY:
         return True
-    if not (fits_a_number_to_call(question, text) and counts_the_like(question, text)):
+    if not counts_what_was_asked(question, text):
         return False
     asked = _STRICT_UNIT.match(f"{question.measure}{question.focus}")
     return asked is None or asked.group() in text

@@ -60,20 +60,20 @@ def is_of_kind(question: Question, text: str) -> bool:
     """
     if not any(map(str.isalnum, text)):
         return False
-    if not fits_a_number_to_call(question, text) or not counts_the_like(question, text):
+    if not counts_what_was_asked(question, text):
         return False
     if question.kind in MEASURED and "年" not in question.measure + question.focus:
         return _A_DATE.fullmatch(fold(text)) is None
     return question.kind not in _NO_FIGURES or _A_FIGURE.fullmatch(text) is None
 
 
-def fits_a_number_to_call(question: Question, text: str) -> bool:
-    """Whether a span has as many digits as a number to call, where one is asked for."""
-    return _NUMBER_TO_CALL.search(question.folded) is None or sum(map(str.isdigit, text)) >= 3
+def counts_what_was_asked(question: Question, text: str) -> bool:
+    """Whether a figure can be the one that was asked for, by its digits and its measure word.
 
-
-def counts_the_like(question: Question, text: str) -> bool:
-    """Whether a span counts no people where things were asked for, 名 for 套, nor the reverse."""
+    A number to call has three digits at least; people aren't things, 名 no 套, nor the reverse.
+    """
+    if _NUMBER_TO_CALL.search(question.folded) and sum(map(str.isdigit, text)) < 3:
+        return False
     counted = _COUNTED.search(fold(text))
     if counted is None or question.measure not in _PEOPLE | _THINGS:
         return True
@@ -127,4 +127,4 @@ def _paired(text: str, start: int, end: int) -> Span:
     return _paired(text, left, right) if left < right else (start, end)
 
 
-__all__ = ["counts_the_like", "fits_a_number_to_call", "is_of_kind", "trimmed", "year_alone"]
+__all__ = ["counts_what_was_asked", "is_of_kind", "trimmed", "year_alone"]
