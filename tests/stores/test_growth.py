@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from rag.errors import DamagedIndexError, StorageError
 from rag.protocols import PassageStore, StoreBackend
 from rag.stores import LocalBackend, LocalStore, compaction, vectors, verification
+from rag.stores.terms import TermsReader
 from rag.text import analyse
 from tests.stores.filling import Compacting, CompactingInTurn, lexical, publish, put, text_of, texts
 from tests.support import EMBEDDER, RECIPE
@@ -283,32 +286,71 @@ def test_a_damaged_base_is_not_merged(
 
 
 @pytest.mark.usefixtures("partial")
-@pytest.mark.parametrize("name", ["base/vectors.faiss", "base/documents.sqlite"])
+@pytest.mark.parametrize("name", ["base/vectors.faiss", "base/documents.sqlite", "terms/*.idx"])
 def test_damage_deep_in_a_large_file_is_found_after_opening(
     large: LocalBackend, root: Path, name: str
 ) -> None:
     publish(large, "z.md", text_of("再来一篇。", "z.md"))
-    damage(generation(root) / name, -1)
+    file = max(generation(root).glob(name), key=lambda each: each.stat().st_size)
+    damage(file, file.stat().st_size * 3 // 4)
     store = large.open()
-    with pytest.raises(DamagedIndexError, match=name):
+    with pytest.raises(DamagedIndexError, match=file.name):
         store.verify()
     for use in (
         lambda: store.search(["树"], EMBEDDER.embed_query("树"), limit=1),
         lambda: store.passages([1]),
         store.listing,
     ):
-        with pytest.raises(DamagedIndexError, match=name):
+        with pytest.raises(DamagedIndexError, match=file.name):
             use()
 
 
+def test_terms_found_damaged_by_a_search_are_said_to_be(
+    large: LocalBackend, root: Path, tmp_path: Path
+) -> None:
+    folder = generation(root) / "terms"
+    reader = TermsReader(folder)
+    words = sorted({term for n in range(40) for term in analyse(sentence(n))})
+    sound = reader.search(words, limit=100)
+    rng = random.Random(0)
+    ends: Counter[str] = Counter()
+    for number in range(60):
+        shutil.copytree(folder, copied := tmp_path / f"{number}")
+        file = max(copied.glob("*.idx"), key=lambda each: each.stat().st_size)
+        content = bytearray(file.read_bytes())
+        start = rng.randrange(len(content) - 64)
+        content[start : start + 64] = rng.randbytes(64)
+        file.write_bytes(content)
+        try:
+            damaged = TermsReader(copied)
+            damaged.frequencies(words)
+            ends["same" if damaged.search(words, limit=100) == sound else "other"] += 1
+        except ValueError as error:
+            ends["panic" if str(error).startswith("tantivy: ") else "said"] += 1
+    assert ends["panic"] > 0, ends
+    assert ends["said"] > 0, ends
+
+
 @pytest.mark.usefixtures("partial")
-def test_damage_anywhere_in_the_terms_is_found_at_opening(large: LocalBackend, root: Path) -> None:
+def test_what_the_libraries_refuse_is_named(large: LocalBackend, root: Path) -> None:
+    file = max((generation(root) / "terms").glob("*.idx"), key=lambda each: each.stat().st_size)
+    damage(file, -1)  # tantivy reads the end at once, and doesn't say of which file
+    with pytest.raises(DamagedIndexError, match=file.name):
+        large.open()
+
+
+@pytest.mark.usefixtures("partial")
+def test_damage_anywhere_in_the_terms_is_found_before_an_update(
+    large: LocalBackend, root: Path
+) -> None:
+    before = large.snapshot()
     for file in (generation(root) / "terms").glob("*.idx"):
         damage(file, -1)
         with pytest.raises(DamagedIndexError, match=file.name):
-            large.open()
+            publish(large, "b.md", text_of("第二个文件。", "b.md"))
         damage(file, -1)
-    large.open().verify()
+    assert large.snapshot() == before
+    publish(large, "b.md", text_of("第二个文件。", "b.md"))
 
 
 @pytest.mark.usefixtures("partial")

@@ -291,7 +291,7 @@ class LocalBackend:
 
     def _before(self) -> _Before | None:
         current = self._current()
-        return None if current is None else _Before(*current, check(*current))
+        return None if current is None else _Before(*current, check(*current, whole=TERMS))
 
     def _current(self) -> tuple[Path, Manifest] | None:
         """The generation that can be built upon, if there is one. Raises DamagedIndexError."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from rag.errors import DamagedIndexError
 from rag.protocols import Candidates, FileRecord, ListedDocument, StoreStats, Vectors
 from rag.stores import terms, vectors
 from rag.stores.catalogue import CatalogueReader
@@ -24,7 +25,7 @@ class LocalStore:
         self._path = path
         self._manifest = manifest
         self._verification = Verification(path, manifest)
-        with opening(path):
+        with self._opening():
             self._terms = terms.TermsReader(path / TERMS)
             self._catalogue = CatalogueReader(path / DOCUMENTS, base_of(path, manifest, DOCUMENTS))
             self._vectors = vectors.VectorsReader(
@@ -36,8 +37,17 @@ class LocalStore:
     @contextmanager
     def _reading(self) -> Iterator[None]:
         self._verification.refuse_damage()
-        with opening(self._path):
+        with self._opening():
             yield
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
+        try:
+            with opening(self._path):
+                yield
+        except DamagedIndexError:
+            self._verification.wait()  # it says which file has changed
+            raise
 
     def search(self, query_terms: Sequence[str], vector: Vectors, *, limit: int) -> Candidates:
         """As `PassageStore.search`."""

@@ -56,11 +56,22 @@ def _lockable(path: Path) -> Iterator[Path]:
             time.sleep(0.01)  # tantivy's watcher, as it ends, may just have made a lock file
 
 
+@contextmanager
+def _panics_raised() -> Iterator[None]:
+    """Of most damage tantivy says that it panicked, which is no `Exception`: raise ValueError."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # pyo3 has no name to import
+            raise
+        raise ValueError(f"tantivy: {error}") from None
+
+
 class TermsReader:
-    """One committed state of the terms."""
+    """One committed state of the terms. Every method raises ValueError for damaged files."""
 
     def __init__(self, path: Path) -> None:
-        with _lockable(path) as folder:
+        with _panics_raised(), _lockable(path) as folder:
             self._index = _open(folder, create=False)
             # A generation never changes: no thread need look for changes twice a second.
             self._index.config_reader(reload_policy="manual")
@@ -75,8 +86,9 @@ class TermsReader:
             (Occur.Should, Query.term_query(schema, "terms", term, "freq"))
             for term in dict.fromkeys(terms)
         ]
-        found = self._searcher.search(Query.boolean_query(parts), limit, count=False).hits
-        keys = self._searcher.fast_field_values("key", [address for _, address in found])
+        with _panics_raised():
+            found = self._searcher.search(Query.boolean_query(parts), limit, count=False).hits
+            keys = self._searcher.fast_field_values("key", [address for _, address in found])
         return [
             Candidate(key=int(key), score=float(score))
             for (score, _), key in zip(found, keys, strict=True)
@@ -84,7 +96,8 @@ class TermsReader:
 
     def frequencies(self, terms: Sequence[str]) -> list[int]:
         """In how many chunks each term stands."""
-        return [self._searcher.doc_freq("terms", term) for term in terms]
+        with _panics_raised():
+            return [self._searcher.doc_freq("terms", term) for term in terms]
 
 
 class TermsWriter:

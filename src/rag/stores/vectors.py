@@ -10,6 +10,7 @@ the vectors themselves, and then with the vectors of the best few hundred.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -37,6 +38,8 @@ _REFINED_FACTOR = 4
 _TRAINING = 50_000  # vectors, more for many lists
 _TRAINING_PER_LIST = 48
 _STEP = 65_536  # vectors in memory at once: 64 MB at 256 dimensions
+_HEADER = struct.Struct("<4xiq")  # of a file of FAISS: its kind, dimensions, vectors
+_BLOCK = 2**20
 
 # FAISS's type hints lack the classes that it hands out, and more.
 _faiss: Any = faiss
@@ -53,7 +56,30 @@ def open_index(path: Path, *, mapped: bool) -> Index:
     """Read an index; `mapped` leaves its vectors on disk until they are asked for."""
     # One question is one short scan: waking threads for it costs more than it saves.
     faiss.omp_set_num_threads(1)
+    if mapped:
+        _read_ahead(path)
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
+
+
+def _read_ahead(path: Path) -> None:
+    """Have the kernel read in one go all that FAISS reads to open a file of float16 vectors.
+
+    FAISS maps a file for access at random and so reads sketches and keys page by page, from a cold
+    disk in ten times the time.
+    """
+    size = path.stat().st_size
+    with path.open("rb", buffering=0) as file:
+        start = file.read(_HEADER.size)
+        if len(start) < _HEADER.size:
+            return  # FAISS says what is wrong with it
+        dimensions, total = _HEADER.unpack(start)
+        keys = 8 * total
+        sketches = size - 2 * dimensions * total - keys
+        if 0 <= sketches < size:
+            for at, length in ((0, sketches), (size - keys, keys)):
+                file.seek(at)
+                for begun in range(0, length, _BLOCK):
+                    file.read(min(_BLOCK, length - begun))
 
 
 def save_index(index: Index, path: Path) -> None:

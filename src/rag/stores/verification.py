@@ -3,16 +3,16 @@
 FAISS, SQLite and tantivy load some damaged files without complaint; the sha256 of the manifest is
 what notices. To compute them all takes as long as to read the index, so what is checked when is:
 
-- at opening, the size of every file; the sha256 of the terms, since tantivy stops at some damaged
-  ones instead of saying so (half a second for a million passages); that of other whole files up to
-  AT_OPENING bytes in sum, which is everything below some 50,000 passages; and of the rest that of
-  their first HEAD bytes, where a large file has most of its structure: what comes behind it are
-  texts and numbers, which can't lead astray;
+- at opening, the size of every file; the sha256 of whole files up to AT_OPENING bytes in sum, which
+  is everything below some 50,000 passages; and of the rest that of their first HEAD bytes, where a
+  large file has most of its structure: what comes behind it are texts and numbers, at which a
+  reader may fail, and says so, but doesn't go astray;
 - then, by a thread of the reader, the sha256 of the rest. Until it is through (seconds for a
   gigabyte), an answer may rest on damaged bytes; from when it finds some, the reader refuses. A
   file that this process has found sound isn't read again for the next generation that links it;
-- before a writer changes or merges a file, that file; a file that it only links keeps the sha256
-  it has, so that no damage is ever described as sound;
+- before a writer begins, the terms, which tantivy merges by threads of its own; before it changes
+  or merges another file, that file; a file that it only links keeps the sha256 it has, so that no
+  damage is ever described as sound;
 - everything, for `rag doctor`, backups and compaction.
 """
 
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import IO
 
 from rag.errors import DamagedIndexError
-from rag.stores.generations import BASE, MANIFEST, TERMS, FileEntry, Manifest, damaged
+from rag.stores.generations import BASE, MANIFEST, FileEntry, Manifest, damaged
 
 HEAD = 8 * 2**20
 AT_OPENING = 128 * 2**20
@@ -90,10 +90,10 @@ def verify_files(path: Path, manifest: Manifest, names: Iterable[str] | None = N
             raise _changed(path / name)
 
 
-def check(path: Path, manifest: Manifest) -> list[str]:
+def check(path: Path, manifest: Manifest, *, whole: str | None = None) -> list[str]:
     """What an opening checks; the names of the files that were not read to their end.
 
-    Raises DamagedIndexError.
+    Those under `whole`, a folder of the generation, are read in any case. Raises DamagedIndexError.
     """
     files = manifest.files
     for name, entry in files.items():
@@ -103,7 +103,7 @@ def check(path: Path, manifest: Manifest) -> list[str]:
             raise _unreadable(path / name) from None
         if size != entry.size:
             raise _changed(path / name)
-    read = {name for name in files if name.startswith(f"{TERMS}/")}
+    read = {name for name in files if whole is not None and name.startswith(f"{whole}/")}
     left = AT_OPENING
     # The base last: no update reads it, a search reads little of it.
     for name in sorted(
