@@ -30,7 +30,8 @@ PATHS = (
 HEADERS = (
     "origin host authorization x-api-key x-forwarded-for x-forwarded-host x-wenyuan-token "
     "x-admin-token content-type content-length accept-language cookie accept range upgrade "
-    "x-remote-user x-forwarded-proto transfer-encoding access-control-request-method expect"
+    "x-remote-user x-forwarded-proto x-gradio-server transfer-encoding "
+    "access-control-request-method expect"
 ).split()
 VALUES = pieces(
     f"{OA} {OTHER} null http:// https:// :// [ ] [::1] 127.0.0.1 : @ localhost Bearer Basic Og== "

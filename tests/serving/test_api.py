@@ -339,6 +339,17 @@ def test_a_host_that_could_be_none_is_refused(index: Path, host: str) -> None:
         assert (reply.status_code, reply.json()["error"]["code"]) == (400, "bad_host")
 
 
+def test_a_page_is_not_told_where_it_lies_by_whoever_asks(index: Path) -> None:
+    reply = app_with(index).get("/", headers={"x-gradio-server": "http://evil.example"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "bad_host")
+
+
+@pytest.mark.parametrize("path", ["/%0A", "/page/%0A", "/a%00b", "/%7F", "/?" + 9000 * "a"])
+def test_an_address_that_could_be_none_is_refused(index: Path, path: str) -> None:
+    reply = app_with(index).get(path)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "bad_address")
+
+
 def test_behind_single_sign_on_the_proxys_user_comes_in(index: Path) -> None:
     client = app_with(index, trusted_header="X-Remote-User", trusted_proxies=["127.0.0.1"])
     assert client.get("/", headers={"x-remote-user": "wang"}).status_code == 401  # no proxy

@@ -25,6 +25,12 @@ BAD_HOST = Refusal(
     400, "bad_host", "the request names no host that could be one; check the address and the proxy",
     "请求中的主机名无效，请检查地址和代理",
 )  # fmt: skip
+BAD_ADDRESS = Refusal(
+    400, "bad_address", "the address is too long or has a control character in it; check the link",
+    "地址过长或含有控制字符，请检查链接",
+)  # fmt: skip
+_ADDRESS_LENGTH = 8192  # what most proxies let through
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?|")
 SMALL_BODY = 1 << 20  # bytes: a question with its history
 TOO_LARGE = Refusal(
@@ -114,8 +120,12 @@ class Guard:
         """`(client, whether a widget asks)`, or why not."""
         path = scope["path"].removeprefix(self._prefix)
         peer = scope["client"][0] if scope.get("client") else ""
-        if not all(map(_HOST.fullmatch, _hosts(headers))):
-            return BAD_HOST  # Gradio would fail over it
+        # Gradio makes an address of these, and would fail over one that can't be.
+        if "x-gradio-server" in headers or not all(map(_HOST.fullmatch, _hosts(headers))):
+            return BAD_HOST
+        length = len(scope["path"]) + len(scope.get("query_string", b""))
+        if length > _ADDRESS_LENGTH or _CONTROL.search(scope["path"]):
+            return BAD_ADDRESS
         if path in OPEN_PATHS:
             return peer, False
         origin = self._access.origin(headers, peer)
