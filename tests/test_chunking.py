@@ -206,6 +206,15 @@ def test_every_chunk_of_a_long_section_carries_its_heading() -> None:
     assert {chunk.context for chunk in chunks} == {"题\n竹编"}
 
 
+def test_a_chunk_within_a_table_carries_the_names_of_its_columns() -> None:
+    rows = "\n".join(f"{n}号仓 | {n * 7}吨" for n in range(40))
+    article = document(f"仓库\n很大。\n\n仓 | 库容\n{rows}", headings=(Heading(0, 2),))
+    first, *others = Chunker(size=100, overlap=20).chunk(article)
+    assert first.context == "题\n仓库"
+    assert len(others) > 3
+    assert {chunk.context for chunk in others} == {"题\n仓库\n仓 | 库容"}
+
+
 @pytest.mark.parametrize(
     ("title", "heading", "context"),
     [("", "", ""), ("题", "", "题"), ("", "竹编", "竹编"), ("竹编", "竹编", "竹编")],
@@ -236,4 +245,4 @@ def test_ids_come_from_the_document_and_the_offsets_alone() -> None:
 
 
 def test_the_chunker_says_how_it_cuts() -> None:
-    assert Chunker(size=400, overlap=80).id == "recursive-400-80"
+    assert Chunker(size=400, overlap=80).id == "recursive-400-80-tables"

@@ -1,7 +1,8 @@
 """Document -> chunks with exact offsets, cut where sentences end.
 
 langchain-text-splitters does the cutting; this module gives it Chinese separators, keeps the
-offsets, never lets a chunk cross a heading, and adds the context that search needs.
+offsets, never lets a chunk cross a heading, and adds the context that search needs: title, heading,
+and of a table that began in an earlier chunk the row that names its columns.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import pairwise
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from rag.text import Span, sentence_spans
+from rag.text import Span, first_row, sentence_spans
 from rag.types import Chunk, Document, content_id
 
 # From the widest to the narrowest: paragraph, line, sentence, clause, word, character.
@@ -36,7 +37,7 @@ class Chunker:
     """
 
     def __init__(self, *, size: int, overlap: int) -> None:
-        self.id = f"recursive-{size}-{overlap}"
+        self.id = f"recursive-{size}-{overlap}-tables"
         self._size = size
         self._overlap = overlap
         # Without an overlap of its own the splitter's pieces add up to the text again, which
@@ -68,7 +69,7 @@ class Chunker:
                         start=start,
                         end=end,
                         text=document.text[start:end],
-                        context=context,
+                        context=_joined(context, first_row(document.text, start)),
                         page=document.page_at(start),
                     )
                 )
@@ -115,9 +116,11 @@ def _sections(document: Document) -> Iterator[tuple[int, int, int]]:
 
 
 def _context(title: str, heading: str) -> str:
-    if not heading or heading == title:
-        return title
-    return f"{title}\n{heading}" if title else heading
+    return title if heading == title else _joined(title, heading)
+
+
+def _joined(*lines: str) -> str:
+    return "\n".join(filter(None, lines))
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:

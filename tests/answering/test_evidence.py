@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rag.answering import EvidenceFinder, Question
-from rag.answering.evidence import match
+from rag.answering.matching import match
 from tests.answering.articles import hit
 
 Analyse = Callable[[str], Question]

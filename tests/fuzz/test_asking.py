@@ -24,6 +24,7 @@ from tests.answering.articles import (
     LONGQUANYI,
     MUSEUM,
     QIONGLAI,
+    TABLES,
     hit,
     write_articles,
 )
@@ -32,6 +33,7 @@ from tests.fuzz.fuzzing import fuzz, pieces
 ASKED = (
     "龙泉驿区 邛崃 双流区 和 分别 那 呢 ? ？ ， 多少 谁 哪些 为什么 2024年 １２ 惠蓉贷 党员先锋岗 "
     "18亿元 her the What When museum ticket 「 」 “ ” 《 》 他 它 该区 去年 石桥 第一 一、 % 9.2 "
+    "社保服务站 电话 在哪里 几点 周六 田野 哪个村 白鹭村 支书 常住人口 2023年 文化站 免费 | "
     "\u200b \ufeff [1] $$ ** <b> \x00 \ud83d"
 )
 WRITTEN = (
@@ -51,7 +53,9 @@ TURNS = st.lists(
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
     folder = tmp_path_factory.mktemp("asking")
     settings = Settings(index=IndexSettings(dir=folder / "index"))
-    indexer_of(settings).index([write_articles(folder / "docs")])
+    docs = write_articles(folder / "docs")
+    (docs / "tables.md").write_text(TABLES, encoding="utf-8")
+    indexer_of(settings).index([docs])
     with closing(assistant_of(settings)) as opened:
         yield opened
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from rag.answering.confidence import Clues, Confidence, clues_of
 from rag.answering.entities import is_no_place, place_stem
-from rag.answering.evidence import Evidence, EvidenceFinder, match
+from rag.answering.evidence import Evidence, EvidenceFinder
+from rag.answering.matching import match
 from rag.answering.question import Question
 from rag.answering.reading import Read, Reading
 from rag.text import fold, fold_passage, is_cjk

@@ -15,8 +15,8 @@ from itertools import combinations, pairwise, product
 from rag.answering.claims import QUOTES, Claim, squeezed
 from rag.answering.entities import place_stem
 from rag.answering.likeness import has_in_part, weight_of
-from rag.answering.passages import CELLS, Unit, has_word
-from rag.text import clause_spans
+from rag.answering.passages import Unit, has_word
+from rag.text import CELLS, clause_spans
 
 _EN_PARTS = re.compile(r"[,;:.](?!\d)|\b(?:and|while|whereas|but)\b")
 _NTH = re.compile(

@@ -7,19 +7,21 @@ meaning (vectors of sentences and words) and by the span they offer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.answering.entities import place_stem
 from rag.answering.kinds import TYPED, Kind
+from rag.answering.matching import Pattern
 from rag.answering.question import Question, Segmenter, is_stop
+from rag.answering.sentences import Sentence, is_heading, sentences_of
 from rag.answering.shortanswer import ShortAnswer, best_span
+from rag.answering.tables import Alike, Cell, CellFinder
 from rag.protocols import Embedder, Vectors
-from rag.text import Span, fold, fold_passage, sentence_spans
-from rag.types import Chunk, Hit
+from rag.text import CELLS, Span, fold_passage
+from rag.types import Hit
 
 # Weights of the parts of a sentence's score; set by hand on questions of our own (see
 # tests/data and eval/gold), for a later model to learn.
@@ -30,9 +32,10 @@ _TYPED = 0.2
 _RANK = 0.06
 _CAUSAL = 0.15
 _SAYS_LITTLE = 0.35
-_ROW_PENALTY = 0.9  # a table's row without its header says less than a sentence
+_ROW_PENALTY = 0.9  # a table's row says less than a sentence where none of its cells was asked for
 _OTHER_COLUMN = 0.5
-_CELLS = " | "  # what loaders put between the cells of a row
+_ASKED_CELL = 0.2  # what counts a cell that was asked for
+_HEADING = 0.9  # what counts a word in the heading of the cell that was asked for
 # What counts a word that stands before the sentence, or in title and heading.
 _BEFORE = 0.8
 _CONTEXT = 0.9
@@ -54,7 +57,9 @@ class Evidence:
     """A sentence of a hit, how well it covers the question, and the short answer in it.
 
     `start` and `end` are offsets in the document's text. `covered` and `around` are shares of
-    the question's weight found in the sentence and in it with what stands around it.
+    the question's weight found in the sentence and in it with what stands around it. In a row of
+    a table `cell` is the one that was asked for, if one was, and `head` the row that names the
+    columns.
     """
 
     hit: Hit
@@ -66,22 +71,14 @@ class Evidence:
     similarity: float
     score: float
     short: ShortAnswer | None
+    cell: Cell | None = None
+    head: Span | None = None
 
     @property
     def text(self) -> str:
         """The sentence, verbatim."""
         offset = self.hit.chunk.start
         return self.hit.chunk.text[self.start - offset : self.end - offset]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    hit: Hit
-    start: int
-    end: int
-    text: str
-    folded: str
-    header: tuple[str, ...] = ()  # the cells of the table's first row, for a row of a table
 
 
 class EvidenceFinder:
@@ -99,16 +96,25 @@ class EvidenceFinder:
         """The best sentences of `hits`, best first; none for a question without content words."""
         if not question.words:
             return []
-        sentences, literal, around = _first_reading(question, hits)
+        query = self._embedder.embed_query(question.text)
+
+        def alike(text: str, others: Sequence[str]) -> dict[str, float]:
+            if not others:
+                return {}
+            cosines = self._vectors(others) @ self._embedder.embed_query(text)
+            return dict(zip(others, map(float, cosines), strict=True))
+
+        sentences, literal, around = _first_reading(question, hits, alike)
         if not sentences:
             return []
         weights = np.array([word.weight for word in question.words])
         ranks = np.array([sentence.hit.rank for sentence in sentences])
         first = (_COVERED * literal + _AROUND * around) @ weights / weights.sum() + _RANK / ranks
+        first += [_ASKED_CELL * (sentence.cell is not None) for sentence in sentences]
         chosen = np.argsort(-first, kind="stable")[:_REREAD]
         few = [sentences[i] for i in chosen]
         cut = [self._segment(sentence.folded) for sentence in few]
-        similar, close = self._meaning(question, few, cut)
+        similar, close = self._meaning(question, query, few, cut)
         covered = np.maximum(literal[chosen], close) @ weights / weights.sum()
         surrounded = np.maximum(around[chosen], close) @ weights / weights.sum()
         found = [
@@ -118,7 +124,11 @@ class EvidenceFinder:
         return sorted(found, key=lambda evidence: -evidence.score)
 
     def _meaning(
-        self, question: Question, sentences: Sequence[_Sentence], cut: Sequence[Sequence[Span]]
+        self,
+        question: Question,
+        query: Vectors,
+        sentences: Sequence[Sentence],
+        cut: Sequence[Sequence[Span]],
     ) -> tuple[Vectors, Matches]:
         """How near in meaning each sentence comes to the question, and to each of its words.
 
@@ -134,9 +144,8 @@ class EvidenceFinder:
         others = dict.fromkeys(word for group in words for word in group if not is_stop(word))
         number = {word: i for i, word in enumerate(others)}
         # Of all at once: the call costs more than the words.
-        vectors = self._vectors([*(s.text for s in sentences), *asked, *others])
+        vectors = self._vectors([*(s.meaning for s in sentences), *asked, *others])
         rows, columns_end = len(sentences), len(sentences) + len(asked)
-        query = self._embedder.embed_query(question.text)
         similar: Vectors = np.clip(vectors[:rows] @ query, 0.0, 1.0)
         cosines = vectors[rows:columns_end] @ vectors[columns_end:].T
         close = np.zeros((rows, len(question.words)))
@@ -161,29 +170,33 @@ class EvidenceFinder:
     def _assess(
         self,
         question: Question,
-        sentence: _Sentence,
+        sentence: Sentence,
         spans: Sequence[Span],
         covered: float,
         around: float,
         similarity: float,
     ) -> Evidence:
-        within = _column(question, sentence)
-        short = best_span(question, sentence.folded, sentence.text, spans, self._places, within)
+        cell, short = sentence.cell, None
+        # Of several columns without the right one, any figure may be the wrong one.
+        if cell is not None or sentence.folded.count(CELLS) < 2:
+            short = best_span(question, sentence.folded, sentence.text, spans, self._places, cell)
         score = (
             _COVERED * covered
             + _AROUND * around
             + _SIMILAR * similarity
             + _typed_score(question, short)
+            + (_ASKED_CELL if cell is not None else 0.0)
             + _RANK / sentence.hit.rank
         )
         if question.kind is Kind.REASON and _CAUSE.search(sentence.folded):
             score += _CAUSAL
         asks = sentence.folded.rstrip('”"* ').endswith("?")
-        if asks or is_heading(sentence.text, sentence.hit.chunk):
+        heads = cell is None and is_heading(sentence.text, sentence.hit.chunk)
+        if asks or heads:
             score *= _SAYS_LITTLE
-        elif _CELLS in sentence.text:
+        elif CELLS in sentence.text and cell is None:
             # A row of several columns, none of them the place's, may well be another place's.
-            several = sentence.text.count(_CELLS) > 1 and question.places and within is None
+            several = sentence.text.count(CELLS) > 1 and question.places
             score *= _OTHER_COLUMN if several else _ROW_PENALTY
         return Evidence(
             hit=sentence.hit,
@@ -195,6 +208,8 @@ class EvidenceFinder:
             similarity=float(similarity),
             score=float(score),
             short=short,
+            cell=cell,
+            head=sentence.head,
         )
 
 
@@ -205,22 +220,32 @@ def _typed_score(question: Question, short: ShortAnswer | None) -> float:
 
 
 def _first_reading(
-    question: Question, hits: Sequence[Hit]
-) -> tuple[list[_Sentence], Matches, Matches]:
+    question: Question, hits: Sequence[Hit], alike: Alike
+) -> tuple[list[Sentence], Matches, Matches]:
     """Each sentence once, with how far it has each word, alone and with what is around it."""
-    words = [_Pattern.of(word.text) for word in question.words]
-    sentences: list[_Sentence] = []
+    words = [Pattern.of(word.text) for word in question.words]
+    found = [(hit, list(sentences_of(hit))) for hit in hits]
+    tables = [s.row for _, group in found for s in group if s.row]
+    titles = fold_passage("\n".join({hit.document.title for hit in hits}))
+    cells = CellFinder(question, tables, titles, alike)
+    sentences: list[Sentence] = []
     rows: list[list[float]] = []
     around: list[list[float]] = []
     seen: set[tuple[str, int]] = set()
-    for hit in hits:
+    for hit, group in found:
         context = fold_passage(hit.chunk.context)
         framed = [_CONTEXT * word.match(context) for word in words]
         before: list[list[float]] = []
-        for sentence in _sentences(hit):
+        for sentence in group:
             row = [word.match(sentence.folded) for word in words]
+            if sentence.row is not None:
+                cell = cells.find(sentence.row, context)
+                sentence = replace(sentence, cell=cell)
+                heading = cell.heading if cell else ""
+                row = [max(r, _HEADING * w.match(heading)) for r, w in zip(row, words, strict=True)]
             place = (hit.document.id, sentence.end)
-            if place not in seen:
+            empty = sentence.cell is not None and not sentence.cell.says
+            if place not in seen and not empty:  # an empty cell says that nobody says it
                 seen.add(place)
                 sentences.append(sentence)
                 rows.append(row)
@@ -230,75 +255,4 @@ def _first_reading(
     return sentences, np.array(rows), np.array(around)
 
 
-def _sentences(hit: Hit) -> Iterator[_Sentence]:
-    text = hit.chunk.text
-    folded = fold_passage(text)
-    aligned = len(folded) == len(text)  # folding a chunk at once is cheaper, where it keeps offsets
-    header: tuple[str, ...] = ()
-    for start, end in sentence_spans(text):
-        piece = text[start:end]
-        own = folded[start:end] if aligned else fold(piece)
-        in_table = _CELLS in piece
-        yield _Sentence(
-            hit=hit,
-            start=hit.chunk.start + start,
-            end=hit.chunk.start + end,
-            text=piece,
-            folded=own,
-            header=header if in_table else (),
-        )
-        header = (header or tuple(own.split(_CELLS))) if in_table else ()
-
-
-def _column(question: Question, sentence: _Sentence) -> Span | None:
-    """The span of the cell under the header that names the question's place; None without one."""
-    stems = [place_stem(place) for place in question.places]
-    cells = sentence.folded.split(_CELLS)
-    for i, name in enumerate(sentence.header[: len(cells)]):
-        if i and any(stem in name for stem in stems):
-            start = sum(len(cell) + len(_CELLS) for cell in cells[:i])
-            return start, start + len(cells[i])
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A folded word prepared for matching."""
-
-    word: str
-    stem: str
-    pairs: tuple[str, ...]
-
-    @classmethod
-    def of(cls, word: str) -> _Pattern:
-        long = len(word) > 2 and not word.isascii()
-        pairs = tuple(word[i : i + 2] for i in range(len(word) - 1)) if long else ()
-        return cls(word, place_stem(word), pairs)
-
-    def match(self, text: str) -> float:
-        if self.word in text:
-            return 1.0
-        if self.stem != self.word and self.stem in text:
-            return 0.95
-        if not self.pairs:
-            english = self.word.isascii() and len(self.word) > 3
-            return 0.9 if english and self.word.rstrip("s") in text else 0.0
-        share = sum(pair in text for pair in self.pairs) / len(self.pairs)
-        return (0.8 if len(self.word) > 3 else 0.6) * share if share >= 0.5 else 0.0
-
-
-def match(word: str, text: str) -> float:
-    """How far `text` has `word`, from 0 to 1; both folded.
-
-    A place counts without its suffix too; a longer Chinese word in part, by its bigrams; an
-    English word without its plural.
-    """
-    return _Pattern.of(word).match(text)
-
-
-def is_heading(text: str, chunk: Chunk) -> bool:
-    """Whether a sentence of a chunk is its title or a heading: it names things and says nothing."""
-    return text in chunk.context.split("\n")
-
-
-__all__ = ["Evidence", "EvidenceFinder", "is_heading", "match"]
+__all__ = ["Evidence", "EvidenceFinder"]

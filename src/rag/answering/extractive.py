@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from rag.answering import phrases
@@ -11,6 +12,7 @@ from rag.answering.evidence import Evidence
 from rag.answering.kinds import Kind
 from rag.answering.question import Question
 from rag.answering.shortanswer import best_clause
+from rag.text import CELLS
 from rag.types import Answer, Citation, Hit, Token
 
 # Questions whose answer is a passage rather than a span: more sentences may be needed.
@@ -119,6 +121,8 @@ def _label(question: Question, verdicts: Sequence[Verdict]) -> str:
 def _chosen(verdict: Verdict) -> list[Evidence]:
     """The best sentence, and for passage questions the next ones from the same place."""
     best = verdict.evidence[0]
+    if best.cell is not None or best.head is not None:
+        return [best, *_heading(best)]
     chosen = [best]
     if verdict.question.kind in _PASSAGE:
         for item in verdict.evidence[1:8]:
@@ -128,6 +132,13 @@ def _chosen(verdict: Verdict) -> list[Evidence]:
         chosen.sort(key=lambda item: item.start)
         chosen.sort(key=lambda item: item is not best)
     return chosen
+
+
+def _heading(row: Evidence) -> list[Evidence]:
+    """The row that says what the columns of a table are, where there are several."""
+    if row.head is None or row.text.count(CELLS) < 2:
+        return []
+    return [replace(row, start=row.head[0], end=row.head[1], short=None, cell=None)]
 
 
 def _short(question: Question, best: Evidence) -> str:

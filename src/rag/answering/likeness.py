@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from rag.answering.evidence import match
+from rag.answering.matching import match
 from rag.answering.names import stem
 from rag.answering.numbers import Figure
 from rag.answering.passages import Unit

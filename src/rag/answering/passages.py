@@ -11,10 +11,10 @@ from rag.answering.claims import ClaimReader, squeezed
 from rag.answering.entities import place_stem
 from rag.answering.names import is_chinese
 from rag.answering.numbers import Day, Figure, days, figures
-from rag.text import Span, clause_spans, fold, fold_passage, sentence_spans
+from rag.answering.tables import columns_of
+from rag.text import CELLS, Span, clause_spans, fold, fold_passage, sentence_spans
 from rag.types import Hit
 
-CELLS = " | "  # what loaders put between the cells of a row
 _OPENING = 40  # characters that tell where a passage begins in the one before it
 _RELATIVE = {
     "今年": 0,
@@ -108,10 +108,12 @@ class PassageReader:
         subjects = self._places(context) or self._commonest(fold_passage(siblings))
         spans = sentence_spans(text)
         folded = [fold(text[start:end]) for start, end in spans]
-        heading = fold_passage("\n".join(hit.chunk.context.split("\n")[1:]))
+        columns = columns_of(hit)
+        headings = hit.chunk.context.removesuffix(columns).split("\n")[1:]
+        heading = fold_passage("\n".join(headings))
         units: list[Unit] = []
         last = among(self._places(heading), subjects) or subjects
-        header: list[str] = []
+        header: list[str] = fold(columns).split(CELLS) if columns else []
         year = _year_of(hit)
         years = frozenset({year} if year else ())
         topic = _topic_before(text, siblings)
@@ -119,7 +121,8 @@ class PassageReader:
             own = folded[i]
             topic = own if _opens(text, spans, i) else topic or own
             cells = own.split(CELLS) if CELLS in text[start:end] else []
-            header = (header or cells) if cells else []
+            ended = i > 0 and "\n\n" in text[spans[i - 1][1] : start]  # one of two tables
+            header = ([] if ended else header) or cells if cells else []
             near = "\n".join([context, *folded[max(0, i - 1) : i + 2]])
             named = self._places(own)
             last = among(named, subjects) or last

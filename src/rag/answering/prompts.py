@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.answering.tables import columns_of
 from rag.errors import Lang
 from rag.types import Hit, Turn
 
@@ -73,15 +74,15 @@ def answering(lang: Lang, question: str, hits: Sequence[Hit]) -> tuple[Message, 
 def passage(number: int, hit: Hit) -> str:
     """A numbered passage with its title, heading and date, between its delimiters."""
     info = hit.document
-    heading = hit.chunk.context.split("\n")[-1]
+    columns = columns_of(hit)
+    heading = hit.chunk.context.removesuffix(columns).rstrip("\n").rpartition("\n")[2]
     about = [one_line(info.title)]
     if heading and one_line(heading) != about[0]:
         about.append(one_line(heading))
     title = as_data(" · ".join(about)).replace('"', "'")
     date = f' date="{as_data(one_line(info.date))}"' if info.date else ""
-    return (
-        f'<passage number="{number}" title="{title}"{date}>\n{as_data(hit.chunk.text)}\n</passage>'
-    )
+    text = "\n".join(filter(None, (columns, hit.chunk.text)))
+    return f'<passage number="{number}" title="{title}"{date}>\n{as_data(text)}\n</passage>'
 
 
 def rewriting(lang: Lang, question: str, history: Sequence[Turn]) -> tuple[Message, Message]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.answering.evidence import Evidence, is_heading
+from rag.answering.evidence import Evidence
 from rag.answering.kinds import Kind
 from rag.answering.question import Question
+from rag.answering.sentences import is_heading
 from rag.answering.shortanswer import ShortAnswer
 from rag.answering.trimming import is_of_kind, trimmed
 from rag.protocols import Reader, ReadSpan
-from rag.text import Span, fold_passage, sentence_spans
+from rag.text import CELLS, Span, fold_passage, sentence_spans
 
 # What the reader doesn't judge: a list is more than one span.
 _UNREAD = frozenset({Kind.YES_NO, Kind.LIST})
@@ -85,7 +86,8 @@ class Reading:
         self, question: Question, evidence: Sequence[Evidence], sound: Sound = lambda _: True
     ) -> Read:
         """Let the reader choose; no sentence that isn't `sound` answers."""
-        proposals = [] if question.kind in _UNREAD else self.proposals(question, evidence, sound)
+        unread = question.kind in _UNREAD or _is_cell(evidence)
+        proposals = [] if unread else self.proposals(question, evidence, sound)
         if not proposals:
             return Read(tuple(evidence))
         best, margin = expected_best(proposals), proposals[0].span.margin
@@ -186,7 +188,9 @@ def _neighbour(item: Evidence, start: int, end: int) -> Evidence:
     chunk = item.hit.chunk
     folded = fold_passage(chunk.text[start - chunk.start : end - chunk.start])
     score = _NEIGHBOUR * item.score
-    return replace(item, start=start, end=end, folded=folded, score=score, short=None)
+    return replace(
+        item, start=start, end=end, folded=folded, score=score, short=None, cell=None, head=None
+    )
 
 
 def chunks_of(question: Question, evidence: Sequence[Evidence], reader: Reader) -> list[Passage]:
@@ -241,13 +245,16 @@ def _between(passage: Passage, item: Evidence) -> str | None:
 
 
 def _proposal(span: ReadSpan, passage: Passage, evidence: Sequence[Evidence]) -> Proposal | None:
-    """The span in the sentence that it begins in, cut off where that ends; None in a heading."""
+    """The span in the sentence that it begins in, cut off where that ends.
+
+    None in a heading, and in a table: a reader of sentences doesn't know its columns.
+    """
     start, end = passage.start + span.start, passage.start + span.end
     for item in evidence:
         if item.hit.document.id == passage.document and item.start <= start < item.end:
-            if is_heading(item.text, item.hit.chunk):
-                return None
-            return Proposal(span, item, start - item.start, min(item.end, end) - item.start)
+            found = Proposal(span, item, start - item.start, min(item.end, end) - item.start)
+            in_table = item.text.count(CELLS) > 1 or CELLS.strip() in found.text
+            return None if in_table or is_heading(item.text, item.hit.chunk) else found
     return None
 
 
@@ -255,6 +262,11 @@ def _short(question: Question, proposal: Proposal) -> ShortAnswer:
     item = proposal.item
     start, end = trimmed(question, item.text, item.folded, proposal.start, proposal.end)
     return ShortAnswer(start, end, item.text[start:end], min(1.0, proposal.span.probability))
+
+
+def _is_cell(evidence: Sequence[Evidence]) -> bool:
+    """Whether the rules found the cell of a table."""
+    return bool(evidence) and evidence[0].cell is not None
 
 
 def _keep_rules(question: Question, first: Evidence, span: ReadSpan) -> bool:

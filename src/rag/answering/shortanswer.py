@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.closeness import anchors_of, closeness
-from rag.answering.kinds import Kind
+from rag.answering.kinds import MEASURED, Kind
 from rag.answering.offers import (
     Scored,
     doers,
@@ -19,9 +19,12 @@ from rag.answering.offers import (
 )
 from rag.answering.question import Question
 from rag.answering.spans import NO_PERSON, SPEAKING, TITLED, candidates
+from rag.answering.tables import Cell
 from rag.answering.trimming import counts_what_was_asked, year_alone
 from rag.text import Span, clause_spans, fold_with_offsets
 
+_CELL = 10  # characters of a cell that is a figure with its unit and little else
+_NAMED_CELL, _CELL_FIT = 0.9, 0.6  # how well a whole cell fits: its heading asked for, or not
 _WHOLE = 45  # characters of a sentence that is short enough to be its own short answer
 # Kinds whose answer may be a name that ends in the noun asked for.
 _NAMED = frozenset({Kind.NAME, Kind.PLACE, Kind.ORGANISATION, Kind.OTHER})
@@ -63,12 +66,40 @@ def best_span(
     original: str,
     spans: Sequence[Span],
     places: frozenset[str] = frozenset(),
-    within: Span | None = None,
+    cell: Cell | None = None,
 ) -> ShortAnswer | None:
     """The best span of `original` for a question of a kind that has spans; None without one.
 
-    `spans` are the words of `folded`; `within` bounds the answer, to a cell of a table say.
+    `spans` are the words of `folded`; `cell` is the one of a table's row that was asked for: the
+    answer, or where it stands.
     """
+    found = _offered(question, folded, original, spans, places)
+    if cell is not None:
+        left, right = cell.span
+        found = [(span, fit) for span, fit in found if left <= span[0] and span[1] <= right]
+        if not _unit_fits(question, question.kind, cell.text) and any(map(str.isalpha, cell.text)):
+            return None
+        if not found or (cell.named and _answers_whole(question.kind, folded[left:right])):
+            return _original(
+                original, folded, left, right, _NAMED_CELL if cell.named else _CELL_FIT
+            )
+    if not found:
+        return None
+    (start, end), fit = max(found, key=lambda item: item[1])
+    if question.kind is Kind.DATE and _SEVERAL.search(question.folded):
+        start, end = _with_neighbours(start, end, [span for span, _ in found], folded)
+    start, end = year_alone(question, folded, start, end)
+    return _original(original, folded, start, end, min(1.0, fit))
+
+
+def _offered(
+    question: Question,
+    folded: str,
+    original: str,
+    spans: Sequence[Span],
+    places: frozenset[str],
+) -> list[Scored]:
+    """The spans of a sentence that could answer, each with how well it fits."""
     kind = question.kind
     found = _scored(question, kind, folded, original)
     if kind is Kind.PERSON:
@@ -89,15 +120,16 @@ def best_span(
         ]
     if not found and kind in (Kind.MONEY, Kind.QUANTITY) and _GROWTH.search(question.folded):
         found = _scored(question, Kind.PERCENT, folded, original)  # 涨了多少: 60% says it too
-    if within is not None:
-        found = [(s, fit) for s, fit in found if within[0] <= s[0] and s[1] <= within[1]]
-    if not found:
-        return None
-    (start, end), fit = max(found, key=lambda item: item[1])
-    if kind is Kind.DATE and _SEVERAL.search(question.folded):
-        start, end = _with_neighbours(start, end, [span for span, _ in found], folded)
-    start, end = year_alone(question, folded, start, end)
-    return _original(original, folded, start, end, min(1.0, fit))
+    return found
+
+
+def _answers_whole(kind: Kind, cell: str) -> bool:
+    """Whether a cell is the answer as it stands, not a text that has a figure in it."""
+    if kind not in MEASURED or len(cell) <= _CELL:
+        return True
+    for start, end in reversed(list(candidates(kind, cell, cell))):
+        cell = cell[:start] + cell[end:]
+    return not any(map(str.isalpha, cell))
 
 
 def _with_neighbours(start: int, end: int, spans: list[Span], folded: str) -> Span:
@@ -146,7 +178,7 @@ def _unit_fits(question: Question, kind: Kind, text: str) -> bool:
     if not counts_what_was_asked(question, text):
         return False
     asked = _STRICT_UNIT.match(f"{question.measure}{question.focus}")
-    return asked is None or asked.group() in text
+    return asked is None or asked.group() in text or (asked.group() == "天" and "日" in text)
 
 
 def _repeats_question(text: str, question: Question, kind: Kind) -> bool:

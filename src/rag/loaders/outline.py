@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 from rag.loaders.cleaning import clean_body
+from rag.text import CELLS
 from rag.types import Heading
 
 
@@ -59,9 +61,16 @@ class Outline:
             self._headings.append(Heading(self._length - len(line), self._length, level))
 
     def add_rows(self, rows: Iterable[Iterable[str]]) -> None:
-        """Append a table: a line for each row, its cells joined by ` | `."""
-        lines = (" | ".join(" ".join(cell.split()) for cell in row) for row in rows)
-        self.add("\n".join(line for line in lines if line.strip(" |")))
+        """Append a table: a line for each row, its cells joined by CELLS.
+
+        What stands alone in a row before all others is its caption, and a line without cells.
+        """
+        table = [[" ".join(cell.split()) for cell in row] for row in rows]
+        table = [row for row in table if any(row)]
+        captions = takewhile(lambda row: row[0] and not any(row[1:]), table)
+        lines = [row[0] for row in captions]
+        lines += [CELLS.join(row) for row in table[len(lines) :]]
+        self.add("\n".join(lines))
 
     def _append(self, block: str, separator: str) -> None:
         if self._parts:

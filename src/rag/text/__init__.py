@@ -11,14 +11,18 @@ from rag.text.normalise import (
 )
 from rag.text.rarity import idf
 from rag.text.sentences import Span, clause_spans, sentence_spans
+from rag.text.tables import CELLS, cell_spans, first_row
 
 __all__ = [
     "ANALYSER_VERSION",
+    "CELLS",
     "Folded",
     "Span",
     "analyse",
     "analyse_folded",
+    "cell_spans",
     "clause_spans",
+    "first_row",
     "fold",
     "fold_passage",
     "fold_radicals",
