@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # What a question says where a heading says it in other words: each with its headings.
 _ASKED_AS = (
@@ -52,7 +53,12 @@ _DIGITS = str.maketrans("一二三四", "1234")
 
 def in_other_words(question: str, name: str) -> bool:
     """Whether a question asks for what a heading names, though in other words; both folded."""
-    return any(re.search(a, question) and re.search(n, name) for a, n in _ASKED_AS)
+    return any(re.search(heading, name) for heading in _headings(question))
+
+
+@lru_cache(maxsize=64)
+def _headings(question: str) -> tuple[str, ...]:
+    return tuple(heading for asked, heading in _ASKED_AS if re.search(asked, question))
 
 
 def years_in(text: str) -> set[str]:

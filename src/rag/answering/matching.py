@@ -50,7 +50,12 @@ def match(word: str, text: str) -> float:
     A place counts without its suffix too; a longer Chinese word in part, by its bigrams; an
     English word without its plural.
     """
-    return Pattern.of(word).match(text)
+    return _pattern(word).match(text)
+
+
+@lru_cache(maxsize=8192)
+def _pattern(word: str) -> Pattern:
+    return Pattern.of(word)
 
 
 __all__ = ["Pattern", "match"]

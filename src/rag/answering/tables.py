@@ -111,6 +111,7 @@ class CellFinder:
         self._alike = alike(_without(question.folded, told), texts)
         self._told: dict[tuple[str, ...], set[str]] = {}  # of each table the rows named in full
         self._likest: dict[tuple[str, ...], float] = {}
+        self._names: dict[str, float] = {}
         for row in rows:
             if self._is_told(row.key):
                 self._told.setdefault(row.names, set()).add(row.key)
@@ -203,6 +204,11 @@ class CellFinder:
 
     def _named(self, name: str) -> float:
         """How much of the question stands in a heading, or means it."""
+        if name not in self._names:
+            self._names[name] = self._measured(name)
+        return self._names[name]
+
+    def _measured(self, name: str) -> float:
         question = self._question
         score = self._weight(name, _NAMED, question.words)
         if question.focus and question.focus in name:
