@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SETS = {
     "sample": (ROOT / "docs", ROOT / "eval" / "gold" / "sample.jsonl"),
     "newspaper": (NEWSPAPER, ROOT / "tests" / "data" / "newspaper.jsonl"),
 }
+TABLES = ROOT / "tests" / "data"
 LEAST_RIGHT = 45
 LEAST_DECLINED = 0.9
 
@@ -89,6 +91,16 @@ def test_unanswerable_questions_are_declined(asked: Asked) -> None:
     wrong = asked.wrong(answerable=False)
     total = asked.count(answerable=False)
     assert total - len(wrong) >= LEAST_DECLINED * total, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["tables", "tables-blind"])
+def test_questions_about_tables_are_mostly_answered_right(name: str, tmp_path: Path) -> None:
+    with closing(_assistant(TABLES / name, tmp_path)) as assistant:
+        gold = read_gold(TABLES / f"{name}.jsonl")
+        asked = Asked(assistant, [(row, assistant.ask(row.question)) for row in gold])
+    for answerable, least in ((True, 0.65), (False, 0.55)):
+        wrong, total = asked.wrong(answerable=answerable), asked.count(answerable=answerable)
+        assert total - len(wrong) >= least * total, "\n".join(wrong)
 
 
 def test_every_quotation_is_a_slice_of_its_document(asked: Asked) -> None:

@@ -9,15 +9,16 @@ from functools import lru_cache
 _ASKED_AS = (
     (
         r"谁|哪一?位|哪个(?:人|老师|医生|大夫|师傅)|叫什么|叫啥|找哪|\bwho\b",
-        r"[人员]$|姓名|书记|支书|主任|主管|经办|老师|医生|\b(?:name|person|contact|custodian|keeper|owner)\b",
+        r"[人员长]$|姓名|书记|主任|主管|分管|牵头|经办|值班|带班|主讲|主持|老师|医生|师傅"
+        r"|\b(?:name|person|contact|custodian|keeper|owner|lead|organi[sz]er|coordinator|manager|head)\b",
     ),
     (
         r"在哪|哪里|哪儿|何处|怎么[走去]|什么地方|\bwhere\b",
-        r"地址|地点|位置|场所|所在|住址|\b(?:address|location|place|room)\b",
+        r"地址|地点|位置|场[所地馆]|所在|住址|教室|会场|考场|\b(?:address|location|place|room|venue|site)\b",
     ),
     (
         r"几点|几时|什么时[候间]|何时|哪[天日]|[开关]门|[上下]班|\bwhen\b|what time",
-        r"时间|日期|时段|\b(?:hours|time|date|opens?)\b",
+        r"时间|日期|时段|时刻|\b(?:hours|time|date|opens?|due|deadline)\b",
     ),
     (r"最晚|最后一?班|末班|截止|\b(?:last|final|latest)\b", r"末班|最晚|截止|\b(?:last|latest)\b"),
     (r"最早|头一?班|第一班|首班|\b(?:first|earliest)\b", r"首班|最早|\b(?:first|earliest)\b"),
@@ -26,7 +27,7 @@ _ASKED_AS = (
     (r"坐多少|装多少|容纳|\bhow many people\b", r"容纳|座位|床位|\b(?:seats|capacity)\b"),
     (
         r"多久|多长时间|几[天日]|几个?(?:工作日|小时|月)|how long",
-        r"时限|时间|期限|周期|工期|\b(?:time|days|duration|deadline)\b",
+        r"时限|时间|期限|周期|工期|时长|\b(?:time|days|duration|deadline)\b",
     ),
     (
         r"钱|收费|费用|怎么收|要交|how much|\bcost|\bfee",

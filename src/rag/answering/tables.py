@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -13,7 +14,7 @@ from rag.answering.kinds import TYPED, Kind
 from rag.answering.matching import match
 from rag.answering.question import Question, Word
 from rag.answering.spans import candidates
-from rag.text import CELLS, Span, cell_spans
+from rag.text import CELLS, Span, cell_spans, is_cjk
 from rag.types import Hit
 
 _NAMED = 0.6  # what of a word must stand in a heading for it to name the column
@@ -31,6 +32,7 @@ _DOING = frozenset(
     "办 办好 办完 办理 办结 办成 办下来 下来 开门 关门 上班 下班 开放 营业 领到 拿到 领取 提交 "
     "准备 携带 带 交 收费 缴费 缴纳 负责 拨打 咨询".split()
 )
+_NO_NAME = frozenset("哪个几么这该各每的是在有和与及些多少")  # before a noun that names nothing
 _REMARK = re.compile(r"[(（].*?[)）]")
 
 # How near in meaning a text comes to each of some others: cosines.
@@ -111,6 +113,9 @@ class CellFinder:
         self._alike = alike(_without(question.folded, told), texts)
         self._told: dict[tuple[str, ...], set[str]] = {}  # of each table the rows named in full
         self._likest: dict[tuple[str, ...], float] = {}
+        self._keys: dict[tuple[str, ...], list[str]] = {}
+        for row in rows:
+            self._keys.setdefault(row.names, []).append(row.key)
         self._names: dict[str, float] = {}
         for row in rows:
             if self._is_told(row.key):
@@ -126,6 +131,9 @@ class CellFinder:
         if row.is_form:
             return self._in_form(row)
         told = self._told.get(row.names)
+        keys = self._keys[row.names]
+        if self._names_another(row.names[1:]) or (not told and self._names_another(keys)):
+            return None
         columns = [1] if len(row.cells) == 2 else self._of_place_or_time(row)
         if columns is None or (told and row.key not in _longest(told)):
             return None
@@ -156,6 +164,18 @@ class CellFinder:
     def _is_told(self, cell: str) -> bool:
         """Whether the whole of a cell stands in the question."""
         return len(cell) > 1 and match(cell, self._question.folded) == 1
+
+    def _names_another(self, names: Sequence[str]) -> bool:
+        """Whether the question names one of a kind that isn't there: 城北院区 beside 城东院区."""
+        asked = self._question.folded
+        ends = Counter(name[-2:] for name in dict.fromkeys(names) if len(name) > 2)
+        shared = [end for end, count in ends.items() if count > 1 and is_cjk(end)]
+        for end in shared:
+            firsts = {name[-3] for name in names if name.endswith(end) and len(name) > 2}
+            for found in re.finditer(f"(.){re.escape(end)}", asked):
+                if is_cjk(found[1]) and found[1] not in _NO_NAME | firsts:
+                    return True
+        return False
 
     def _of_place_or_time(self, row: Row) -> list[int] | None:
         """The columns of the question's place, year or period; empty where these tell none.
