@@ -97,6 +97,24 @@ def test_a_passage_in_the_middle_of_a_table_knows_its_columns(
     assert "\n单位 | 电话 | 负责人\n卫生院 | " in passage(1, rest)
 
 
+def test_merged_cells_in_the_first_row_leave_the_names_to_the_second(
+    finder: EvidenceFinder, analyse: Analyse
+) -> None:
+    table = "村 | 收入 | 户数\n村 | 种植 | 养殖 | 户数\n望江村 | 12万 | 5万 | 420"
+    short = finder.find(analyse("望江村有多少户?"), [hit(table)])[0].short
+    assert short is not None
+    assert short.text == "420"
+
+
+def test_sentences_in_a_cell_do_not_pass_for_the_names_of_columns(
+    finder: EvidenceFinder, analyse: Analyse
+) -> None:
+    table = "事项 | 流程 | 时限\n落户 | 先登记。再审核。 | 5天\n迁户 | 当场办理 | 2天"
+    short = finder.find(analyse("迁户要几天?"), [hit(table)])[0].short
+    assert short is not None
+    assert short.text == "2天"
+
+
 def within_table(text: str, columns: str) -> Hit:
     found = hit(text, title="服务一览")
     return replace(found, chunk=replace(found.chunk, context=f"服务一览\n{columns}"))

@@ -13,7 +13,11 @@ TEXT = """窗口一览
 户籍 | 028-2
 
 年 | 桥
-2023 | 37"""
+2023 | 37
+
+村 | 收入 | 户数
+村 | 种植 | 养殖 | 户数
+望江 | 12万 | 5万 | 420"""
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,7 @@ def test_a_row_has_its_cells(row: str, cells: list[str]) -> None:
         ("028-2", "单位 | 电话"),  # in the middle of a row
         ("年 |", ""),  # another table
         ("2023", "年 | 桥"),
+        ("望江", "村 | 种植 | 养殖 | 户数"),  # the first row has merged cells
     ],
 )
 def test_a_table_is_told_by_its_first_row(at: str, row: str) -> None:

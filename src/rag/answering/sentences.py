@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from rag.answering.tables import Cell, Row, columns_of
-from rag.text import CELLS, Span, fold, fold_passage, sentence_spans
+from rag.text import CELLS, Span, cell_spans, fold, fold_passage, sentence_spans
 from rag.types import Chunk, Hit
+
+_LONG_ROW = 300  # characters of a row beyond which its sentences are told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +42,45 @@ def sentences_of(hit: Hit) -> Iterator[Sentence]:
     text = hit.chunk.text
     folded = fold_passage(text)
     aligned = len(folded) == len(text)  # folding a chunk at once is cheaper, where it keeps offsets
-    spans = sentence_spans(text)
-    rows = [CELLS in text[start:end] for start, end in spans]
-    first = fold_passage(columns_of(hit))
+    first = before = fold_passage(columns_of(hit))
     head: Span | None = None
-    offset, before = hit.chunk.start, 0
-    for i, (start, end) in enumerate(spans):
-        piece = text[start:end]
-        own = folded[start:end] if aligned else fold(piece)
-        if "\n\n" in text[before:start]:
+    offset, at = hit.chunk.start, 0
+    for (start, end), of_row in _pieces(text):
+        own = folded[start:end] if aligned else fold(text[start:end])
+        if not of_row or "\n\n" in text[at:start]:
             first, head = "", None  # the next of two tables
-        before = end
-        begins = rows[i] and not first
+        at = end
+        # Of a first row with merged cells the second has all the columns' names.
+        uneven = before == first and len(cell_spans(own)) != len(cell_spans(first))
+        begins = of_row == "whole" and (not first or uneven)
         if begins:
             first, head = own, (offset + start, offset + end)
-        elif not rows[i]:
-            first, head = "", None
-        row = Row.of(own, first) if rows[i] else None
+        before = own
+        row = Row.of(own, first) if of_row == "whole" else None
         yield Sentence(
             hit=hit,
             start=offset + start,
             end=offset + end,
-            text=piece,
+            text=text[start:end],
             folded=own,
             row=row,
             head=None if begins or row is None or row.is_form else head,
         )
+
+
+def _pieces(text: str) -> Iterator[tuple[Span, Literal["", "whole", "part"]]]:
+    """The sentences of a text, and what of a row each is; a short row is in one piece."""
+    last = -1
+    for start, end in sentence_spans(text):
+        left, right = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+        row = text[left : right if right >= 0 else None].rstrip()
+        if CELLS not in row:
+            yield (start, end), ""
+        elif len(row) > _LONG_ROW:
+            yield (start, end), "part"
+        elif left != last:
+            yield (start, left + len(row)), "whole"
+        last = left
 
 
 def is_heading(text: str, chunk: Chunk) -> bool:

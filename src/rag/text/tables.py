@@ -24,16 +24,18 @@ def cell_spans(row: str) -> list[Span]:
 
 
 def first_row(text: str, start: int) -> str:
-    """The first row of the table that goes on at `start`; empty where none does.
+    """The row that names the columns of the table that goes on at `start`; empty where none does.
 
-    It mostly names the columns; where the table begins with the row at `start`, it is not told.
+    That is the first row of as many cells as the one at `start`; where the table begins with the
+    row at `start`, it is not told.
     """
     at = text.rfind("\n", 0, start) + 1
     end = text.find("\n", start)
     line = text[at : end if end >= 0 else None]
+    width = len(cell_spans(line))
     row = ""
     while at and CELLS in line:
         before = text.rfind("\n", 0, at - 1) + 1
         line, at = text[before : at - 1], before
-        row = line if CELLS in line else row
+        row = line if CELLS in line and len(cell_spans(line)) == width else row
     return row if len(row) <= _LONGEST else ""
