@@ -97,6 +97,19 @@ def test_a_passage_in_the_middle_of_a_table_knows_its_columns(
     assert "\n单位 | 电话 | 负责人\n卫生院 | " in passage(1, rest)
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [("2024年第二季度开了多少户?", "743"), ("2024年三季度开了多少户?", "801")],
+)
+def test_columns_of_one_year_are_told_apart_by_their_quarters(
+    finder: EvidenceFinder, analyse: Analyse, question: str, answer: str
+) -> None:
+    table = "指标 | 2024年一季度 | 2024年二季度 | 2024年三季度\n新开商户（户） | 612 | 743 | 801"
+    short = finder.find(analyse(question), [hit(table)])[0].short
+    assert short is not None
+    assert short.text == answer
+
+
 def test_merged_cells_in_the_first_row_leave_the_names_to_the_second(
     finder: EvidenceFinder, analyse: Analyse
 ) -> None:

@@ -180,7 +180,7 @@ class CellFinder:
     def _of_place_or_time(self, row: Row) -> list[int] | None:
         """The columns of the question's place, year or period; empty where these tell none.
 
-        None where the columns have years or periods and not just one of them is the question's.
+        None where the columns have years or periods and none is the question's, or several are.
         """
         later = range(1, len(row.names))
         names = row.names
@@ -188,7 +188,8 @@ class CellFinder:
         for asked, of in ((set(self._question.years), years_in), (self._periods, periods_in)):
             if asked and sum(bool(of(name)) for name in names) > 1:
                 timely = [i for i in later if asked & of(names[i])]
-                if len(timely) != 1:
+                met = {time for i in timely for time in asked & of(names[i])}
+                if not timely or (len(timely) > 1 and len(met) > 1):
                     return None
                 found = [i for i in found if i in timely] or timely
         return found
