@@ -97,35 +97,35 @@ def test_a_passage_in_the_middle_of_a_table_knows_its_columns(
     assert "\n单位 | 电话 | 负责人\n卫生院 | " in passage(1, rest)
 
 
+QUARTERS = """指标 | 2024年一季度 | 2024年二季度 | 2024年三季度
+新开商户（户） | 612 | 743 | 801"""
+MERGED = """村 | 收入 | 户数
+村 | 种植 | 养殖 | 户数
+望江村 | 12万 | 5万 | 420"""
+SENTENCES = """事项 | 流程 | 时限
+落户 | 先登记。再审核。 | 5天
+迁户 | 当场办理 | 2天"""
+FORM = """编码 | LH-017 | 申报日期 | 2025年1月20日
+联络员 | 阎小舟 | 联络分机 | 7716"""
+
+
 @pytest.mark.parametrize(
-    ("question", "answer"),
-    [("2024年第二季度开了多少户?", "743"), ("2024年三季度开了多少户?", "801")],
+    ("question", "table", "answer"),
+    [
+        ("2024年第二季度开了多少户?", QUARTERS, "743"),  # all columns are of the year
+        ("2024年三季度开了多少户?", QUARTERS, "801"),
+        ("望江村有多少户?", MERGED, "420"),  # the second row has the names
+        ("迁户要几天?", SENTENCES, "2天"),  # a cell of sentences ends no table
+        ("联络员是谁?", FORM, "阎小舟"),  # names stand beside their values
+        ("申报日期是哪天?", FORM, "2025年1月20日"),
+    ],
 )
-def test_columns_of_one_year_are_told_apart_by_their_quarters(
-    finder: EvidenceFinder, analyse: Analyse, question: str, answer: str
+def test_tables_of_many_sorts_answer(
+    finder: EvidenceFinder, analyse: Analyse, question: str, table: str, answer: str
 ) -> None:
-    table = "指标 | 2024年一季度 | 2024年二季度 | 2024年三季度\n新开商户（户） | 612 | 743 | 801"
     short = finder.find(analyse(question), [hit(table)])[0].short
     assert short is not None
     assert short.text == answer
-
-
-def test_merged_cells_in_the_first_row_leave_the_names_to_the_second(
-    finder: EvidenceFinder, analyse: Analyse
-) -> None:
-    table = "村 | 收入 | 户数\n村 | 种植 | 养殖 | 户数\n望江村 | 12万 | 5万 | 420"
-    short = finder.find(analyse("望江村有多少户?"), [hit(table)])[0].short
-    assert short is not None
-    assert short.text == "420"
-
-
-def test_sentences_in_a_cell_do_not_pass_for_the_names_of_columns(
-    finder: EvidenceFinder, analyse: Analyse
-) -> None:
-    table = "事项 | 流程 | 时限\n落户 | 先登记。再审核。 | 5天\n迁户 | 当场办理 | 2天"
-    short = finder.find(analyse("迁户要几天?"), [hit(table)])[0].short
-    assert short is not None
-    assert short.text == "2天"
 
 
 def within_table(text: str, columns: str) -> Hit:

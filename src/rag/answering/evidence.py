@@ -96,15 +96,7 @@ class EvidenceFinder:
         """The best sentences of `hits`, best first; none for a question without content words."""
         if not question.words:
             return []
-        query = self._embedder.embed_query(question.text)
-
-        def alike(text: str, others: Sequence[str]) -> dict[str, float]:
-            if not others:
-                return {}
-            cosines = self._vectors(others) @ self._embedder.embed_query(text)
-            return dict(zip(others, map(float, cosines), strict=True))
-
-        sentences, literal, around = _first_reading(question, hits, alike)
+        sentences, literal, around = _first_reading(question, hits, self._alike)
         if not sentences:
             return []
         weights = np.array([word.weight for word in question.words])
@@ -114,7 +106,7 @@ class EvidenceFinder:
         chosen = np.argsort(-first, kind="stable")[:_REREAD]
         few = [sentences[i] for i in chosen]
         cut = [self._segment(sentence.folded) for sentence in few]
-        similar, close = self._meaning(question, query, few, cut)
+        similar, close = self._meaning(question, few, cut)
         covered = np.maximum(literal[chosen], close) @ weights / weights.sum()
         surrounded = np.maximum(around[chosen], close) @ weights / weights.sum()
         found = [
@@ -123,12 +115,14 @@ class EvidenceFinder:
         ]
         return sorted(found, key=lambda evidence: -evidence.score)
 
+    def _alike(self, text: str, others: Sequence[str]) -> dict[str, float]:
+        if not others:
+            return {}
+        cosines = self._vectors(others) @ self._embedder.embed_query(text)
+        return dict(zip(others, map(float, cosines), strict=True))
+
     def _meaning(
-        self,
-        question: Question,
-        query: Vectors,
-        sentences: Sequence[Sentence],
-        cut: Sequence[Sequence[Span]],
+        self, question: Question, sentences: Sequence[Sentence], cut: Sequence[Sequence[Span]]
     ) -> tuple[Vectors, Matches]:
         """How near in meaning each sentence comes to the question, and to each of its words.
 
@@ -146,6 +140,7 @@ class EvidenceFinder:
         # Of all at once: the call costs more than the words.
         vectors = self._vectors([*(s.meaning for s in sentences), *asked, *others])
         rows, columns_end = len(sentences), len(sentences) + len(asked)
+        query = self._embedder.embed_query(question.text)
         similar: Vectors = np.clip(vectors[:rows] @ query, 0.0, 1.0)
         cosines = vectors[rows:columns_end] @ vectors[columns_end:].T
         close = np.zeros((rows, len(question.words)))
@@ -226,7 +221,7 @@ def _first_reading(
     words = [Pattern.of(word.text) for word in question.words]
     found = [(hit, list(sentences_of(hit))) for hit in hits]
     tables = [s.row for _, group in found for s in group if s.row]
-    titles = fold_passage("\n".join({hit.document.title for hit in hits}))
+    titles = fold_passage("\n".join(hit.document.title for hit in hits))
     cells = CellFinder(question, tables, titles, alike)
     sentences: list[Sentence] = []
     rows: list[list[float]] = []

@@ -96,6 +96,18 @@ def columns_of(hit: Hit) -> str:
     return last if goes_on and CELLS in last and last != hit.document.title else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Of all found rows of a table those that the question names in full, and its nearest name.
+
+    `of_others`: the question names a column or row of the kind that isn't there.
+    """
+
+    told: Sequence[str]
+    likest: float
+    of_others: bool
+
+
 class CellFinder:
     """Finds the cells that a question asks for."""
 
@@ -111,17 +123,16 @@ class CellFinder:
         topic = [word.text for word in question.words if word not in self._rest]
         told = (*question.places, *question.years, *topic)
         self._alike = alike(_without(question.folded, told), texts)
-        self._told: dict[tuple[str, ...], set[str]] = {}  # of each table the rows named in full
-        self._likest: dict[tuple[str, ...], float] = {}
-        self._keys: dict[tuple[str, ...], list[str]] = {}
+        self._scores: dict[str, float] = {}  # of headings
+        keys: dict[tuple[str, ...], list[str]] = {}
         for row in rows:
-            self._keys.setdefault(row.names, []).append(row.key)
-        self._names: dict[str, float] = {}
-        for row in rows:
-            if self._is_told(row.key):
-                self._told.setdefault(row.names, set()).add(row.key)
-            likest = self._likest.get(row.names, 0.0)
-            self._likest[row.names] = max(likest, self._alike[row.key])
+            keys.setdefault(row.names, []).append(row.key)
+        self._tables = {names: self._table(names, found) for names, found in keys.items()}
+
+    def _table(self, names: tuple[str, ...], keys: Sequence[str]) -> _Table:
+        told = _longest({key for key in keys if self._is_told(key)})
+        another = self._names_another(names[1:]) or (not told and self._names_another(keys))
+        return _Table(told, max(0.0, *(self._alike[key] for key in keys)), another)
 
     def find(self, row: Row, context: str) -> Cell | None:
         """The cell asked for; None where the question asks for no column, or for another row.
@@ -130,12 +141,11 @@ class CellFinder:
         """
         if row.is_form:
             return self._in_form(row)
-        told = self._told.get(row.names)
-        keys = self._keys[row.names]
-        if self._names_another(row.names[1:]) or (not told and self._names_another(keys)):
+        table = self._tables[row.names]
+        if table.of_others or (table.told and row.key not in table.told):
             return None
         columns = [1] if len(row.cells) == 2 else self._of_place_or_time(row)
-        if columns is None or (told and row.key not in _longest(told)):
+        if columns is None:
             return None
         given = self._given(row)
         scores = [self._asked(row, i, given[i]) for i in range(len(row.cells))]
@@ -225,11 +235,11 @@ class CellFinder:
 
     def _named(self, name: str) -> float:
         """How much of the question stands in a heading, or means it."""
-        if name not in self._names:
-            self._names[name] = self._measured(name)
-        return self._names[name]
+        if name not in self._scores:
+            self._scores[name] = self._score(name)
+        return self._scores[name]
 
-    def _measured(self, name: str) -> float:
+    def _score(self, name: str) -> float:
         question = self._question
         score = self._weight(name, _NAMED, question.words)
         if question.focus and question.focus in name:
@@ -243,7 +253,7 @@ class CellFinder:
         if len(row.names) == 2:
             said = self._weight(row.key, _NAMED, self._rest)
             return said >= _LIKE_KEY or self._alike[row.key] >= _LIKE_KEY
-        likest = self._likest[row.names]
+        likest = self._tables[row.names].likest
         if likest >= _ALIKE:
             return self._alike[row.key] == likest
         return in_other_words(self._question.folded, row.key)
